@@ -1,0 +1,239 @@
+import { Frame, type InterfaceRegistry } from '../frame.ts';
+import type { Instant } from '../net/time.ts';
+import { PcapReader } from './pcap.ts';
+import { PcapngReader } from './pcapng.ts';
+import { Problems } from './problem.ts';
+import type { FrameReader } from './reader.ts';
+import { type Compression, RECOGNISED_OCTETS, recognise } from './recognise.ts';
+import type { ByteSource } from './source.ts';
+import { portableUnpackers, type Unpackers } from './unpack.ts';
+import { ByteWindow } from './window.ts';
+
+export interface InputOptions {
+  /** What the input is called in the output: its path, or `-`. */
+  path: string;
+  /** Position in the run, from 0. */
+  index: number;
+  /** Throws, or rejects, where the input cannot be opened. */
+  open: () => ByteSource | Promise<ByteSource>;
+  registry: InterfaceRegistry;
+  unpackers?: Unpackers;
+}
+
+/**
+ * One input of a run: recognises and unpacks it, walks its frames, and keeps what the report says about it. Nothing here throws because of what the
+ * input holds: it is told in `problems`.
+ */
+export class CaptureInput {
+  readonly path: string;
+  readonly index: number;
+  readonly problems = new Problems();
+  compression: Compression | null = null;
+  packets = 0;
+  /** Of the first and the last frame in the file that have a time: not the least and the greatest. Null where none has one. */
+  first: Instant | null = null;
+  last: Instant | null = null;
+  /** Refilled by `next`. */
+  frame = new Frame();
+  /** All frames were given. */
+  done = false;
+  private readonly options: InputOptions;
+  private readonly window = new ByteWindow();
+  private source: ByteSource | undefined;
+  private reader: FrameReader | undefined;
+  private lastNumber = 0;
+  private lastSec = 0;
+  private lastNsec = 0;
+  private firstNumber = 0;
+  private lastTimedNumber = 0;
+  private lastDigits = 6;
+
+  constructor(options: InputOptions) {
+    this.options = options;
+    this.path = options.path;
+    this.index = options.index;
+  }
+
+  get format(): FrameReader['format'] | null {
+    return this.reader?.format ?? null;
+  }
+
+  get interfaces(): FrameReader['interfaces'] {
+    return this.reader?.interfaces ?? [];
+  }
+
+  get drops(): FrameReader['drops'] {
+    return this.reader?.drops ?? { kernel: null, interface: null };
+  }
+
+  /** Unpacked octets read so far. */
+  get bytes(): number {
+    return this.window.base + this.window.end;
+  }
+
+  /** Opens the input and reads its header. Afterwards `next` may be called, or the input is `done` with a problem that says why. */
+  async open(): Promise<void> {
+    try {
+      this.source = await this.options.open();
+    } catch (error) {
+      this.problems.add('unreadable', null, null, messageOf(error));
+      this.done = true;
+      return;
+    }
+    await this.begin();
+    if (this.done) await this.close();
+  }
+
+  /**
+   * Goes to the next frame; false where `fill` must be called first, or all frames were given (`done`).
+   * The frame lies in this input's window until the next call.
+   */
+  next(): boolean {
+    const { reader } = this;
+    if (!reader || this.done) return false;
+    if (!reader.next()) {
+      this.done = this.window.ended;
+      return false;
+    }
+    this.packets++;
+    const { frame } = reader;
+    // The numbers follow the file, also where several interfaces are put into the order of their times.
+    if (frame.number > this.lastNumber) this.lastNumber = frame.number;
+    if (!frame.timed) return true;
+    if (this.first === null || frame.number < this.firstNumber) {
+      this.firstNumber = frame.number;
+      this.first = { sec: frame.sec, nsec: frame.nsec, digits: frame.source.digits };
+    }
+    if (frame.number > this.lastTimedNumber) {
+      this.lastTimedNumber = frame.number;
+      this.lastSec = frame.sec;
+      this.lastNsec = frame.nsec;
+      this.lastDigits = frame.source.digits;
+    }
+    return true;
+  }
+
+  /** Reads more octets; answers with a promise only where the source has to wait. */
+  fill(): void | Promise<void> {
+    const { window, source } = this;
+    if (!source || window.ended) return;
+    const keepFrom = this.reader?.keepFrom ?? window.start;
+    window.makeRoom(keepFrom);
+    let length: number | Promise<number>;
+    try {
+      length = source.read(window.bytes, window.end, window.bytes.length);
+    } catch (error) {
+      return this.failed(error);
+    }
+    if (typeof length === 'number') return this.filled(length);
+    return length.then(
+      (octets) => this.filled(octets),
+      (error: unknown) => this.failed(error),
+    );
+  }
+
+  /** Ends the input here: what was read is analysed, the rest is said to be missing. */
+  interrupt(): void {
+    if (this.done) return;
+    this.problems.add('interrupted', this.window.offset, this.lastNumber + 1, `interrupted after frame ${this.lastNumber}`);
+    this.done = true;
+  }
+
+  async close(): Promise<void> {
+    const { source } = this;
+    this.source = undefined;
+    if (this.lastTimedNumber > 0) this.last = { sec: this.lastSec, nsec: this.lastNsec, digits: this.lastDigits };
+    try {
+      await source?.close?.();
+    } catch {
+      // All its octets were read, or its failure was told.
+    }
+  }
+
+  private async begin(): Promise<void> {
+    const { window } = this;
+    while (window.available < RECOGNISED_OCTETS && !window.ended) await this.fill();
+    if (this.done) return;
+    const found = recognise(window.bytes.subarray(window.start, Math.min(window.end, RECOGNISED_OCTETS)), window.ended);
+    switch (found.is) {
+      case 'compressed':
+        return this.unpack(found.compression);
+      case 'pcap':
+        this.reader = new PcapReader(window, this.problems, this.options.registry, this.index);
+        break;
+      case 'pcapng':
+        this.reader = new PcapngReader(window, this.problems, this.options.registry, this.index);
+        break;
+      default:
+        this.problems.add(found.is, 0, null, found.message);
+        this.done = true;
+        return;
+    }
+    this.frame = this.reader.frame;
+  }
+
+  private async unpack(compression: Compression): Promise<void> {
+    if (this.compression !== null) {
+      this.problems.add(
+        'unsupported-compression',
+        0,
+        null,
+        `compressed twice, with ${this.compression} and ${compression}; unpack it once first`,
+      );
+      this.done = true;
+      return;
+    }
+    const unpacker = this.options.unpackers?.[compression] ?? portableUnpackers[compression];
+    if (!unpacker || !this.source) {
+      this.problems.add('unsupported-compression', 0, null, `compressed with ${compression}, which cannot be unpacked here`);
+      this.done = true;
+      return;
+    }
+    this.compression = compression;
+    const { window } = this;
+    this.source = unpacker(new BegunSource(window.bytes.slice(window.start, window.end), this.source));
+    window.start = 0;
+    window.end = 0;
+    window.ended = false;
+    await this.begin();
+  }
+
+  private filled(octets: number): void {
+    if (octets === 0) this.window.ended = true;
+    else this.window.end += octets;
+  }
+
+  private failed(error: unknown): void {
+    const kind = this.compression === null ? 'unreadable' : 'bad-compression';
+    const at = `after ${this.bytes} ${this.compression === null ? '' : 'unpacked '}octets`;
+    this.problems.add(kind, this.bytes, this.lastNumber + 1, `${messageOf(error)} (${at})`);
+    this.window.ended = true;
+    if (!this.reader) this.done = true;
+  }
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** A source whose first octets were read already. */
+class BegunSource implements ByteSource {
+  private readonly begun: Uint8Array;
+  private readonly rest: ByteSource;
+  private at = 0;
+
+  constructor(begun: Uint8Array, rest: ByteSource) {
+    this.begun = begun;
+    this.rest = rest;
+  }
+
+  read(into: Uint8Array, from: number, to: number): number | Promise<number> {
+    if (this.at === this.begun.length) return this.rest.read(into, from, to);
+    const length = Math.min(to - from, this.begun.length - this.at);
+    into.set(this.begun.subarray(this.at, this.at + length), from);
+    this.at += length;
+    return length;
+  }
+
+  async close(): Promise<void> {
+    await this.rest.close?.();
+  }
+}

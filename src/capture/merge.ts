@@ -1,0 +1,71 @@
+import type { CaptureInput } from './input.ts';
+
+/**
+ * Several inputs as one timeline: always the input whose next frame is the earliest, at equal times the earlier input. Within an input its own order
+ * stands, so a frame that steps back counts as being as late as the latest one before it. A single input passes straight through.
+ */
+export class MergedInputs {
+  private readonly inputs: readonly CaptureInput[];
+  /** Per input: whether `frame` holds one that was not given yet, and what orders it. */
+  private readonly ready: boolean[];
+  private readonly sec: number[];
+  private readonly nsec: number[];
+  private current = -1;
+
+  constructor(inputs: readonly CaptureInput[]) {
+    this.inputs = inputs;
+    this.ready = inputs.map(() => false);
+    this.sec = inputs.map(() => Number.NEGATIVE_INFINITY);
+    this.nsec = inputs.map(() => 0);
+  }
+
+  /** The input that the next `advance` gives a frame of; undefined where `starving` must be filled first, or all are done. */
+  next(): CaptureInput | undefined {
+    const [only] = this.inputs;
+    if (this.inputs.length === 1 && only) return only.next() ? only : undefined;
+    return this.earliest();
+  }
+
+  /** The input without which the earliest frame is not known; undefined where there is none. */
+  get starving(): CaptureInput | undefined {
+    return this.inputs.find((input, i) => !input.done && !this.ready[i]);
+  }
+
+  private earliest(): CaptureInput | undefined {
+    if (this.current >= 0) this.ready[this.current] = false;
+    this.current = -1;
+    for (let i = 0; i < this.inputs.length; i++) {
+      const input = this.inputs[i];
+      if (!input) continue;
+      if (!this.ready[i]) {
+        if (input.done) continue;
+        if (!input.next()) {
+          if (input.done) continue;
+          return undefined;
+        }
+        this.ready[i] = true;
+        this.place(i, input);
+      }
+      if (this.current < 0 || this.isEarlier(i, this.current)) this.current = i;
+    }
+    return this.current < 0 ? undefined : this.inputs[this.current];
+  }
+
+  private place(i: number, { frame }: CaptureInput): void {
+    if (!frame.timed) return;
+    const sec = this.sec[i] ?? 0;
+    if (frame.sec < sec - 1) {
+      // A real step back: the input's later frames are ordered anew from here.
+      this.sec[i] = frame.sec;
+      this.nsec[i] = frame.nsec;
+    } else if (frame.sec > sec || (frame.sec === sec && frame.nsec > (this.nsec[i] ?? 0))) {
+      this.sec[i] = frame.sec;
+      this.nsec[i] = frame.nsec;
+    }
+  }
+
+  private isEarlier(a: number, b: number): boolean {
+    const seconds = (this.sec[a] ?? 0) - (this.sec[b] ?? 0);
+    return seconds < 0 || (seconds === 0 && (this.nsec[a] ?? 0) < (this.nsec[b] ?? 0));
+  }
+}

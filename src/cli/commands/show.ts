@@ -1,0 +1,50 @@
+import type { Argv, CommandModule } from 'yargs';
+import type { RecordKind } from '../../track/records.ts';
+import { Exit, type Io } from '../io.ts';
+import * as options from '../options.ts';
+import { type ReadOptions, readCaptures, tellProblems } from '../read.ts';
+
+const KINDS = ['arp', 'udp', 'wireguard', 'icmp', 'interfaces'] as const;
+
+interface ShowOptions extends ReadOptions {
+  kind: (typeof KINDS)[number];
+  json?: boolean | undefined;
+  format: 'table' | 'json';
+}
+
+/** Prints what happened, without judging it. */
+export const show = (io: Io, done: (exit: number) => void): CommandModule<object, ShowOptions> => ({
+  command: 'show <kind> <captures..>',
+  describe: 'Print records: who asked, who answered, over time',
+  builder: (yargs) =>
+    yargs
+      .positional('kind', { choices: KINDS, demandOption: true, describe: 'Which records' })
+      .positional('captures', { type: 'string', array: true, demandOption: true, describe: 'Capture files, - is standard input' })
+      .options({
+        json: options.json,
+        format: options.format,
+        'max-records': options.maxRecords,
+        local: options.local,
+        'wg-peer': options.wgPeer,
+        quiet: options.quiet,
+        progress: options.progress,
+      }) as unknown as Argv<ShowOptions>,
+  handler: async (given) => {
+    const { kind } = given;
+    const wanted = new Set<RecordKind>(kind === 'interfaces' ? [] : [kind]);
+    const analysis = await readCaptures(io, given, wanted);
+    const { interfaceRecord, recordsOf } = await import('../../report/records.ts');
+    const records = kind === 'interfaces' ? analysis.interfaces.map(interfaceRecord) : recordsOf(analysis.records, kind);
+    if (given.json ?? given.format === 'json') {
+      const { jsonText } = await import('../../report/json.ts');
+      await io.out(jsonText(records));
+    } else {
+      const { recordTable } = await import('../../report/record-tables.ts');
+      await io.out(records.length > 0 ? recordTable(kind, records) : `No ${kind} records.\n`);
+    }
+    const omitted = kind === 'interfaces' ? 0 : analysis.records.counts[kind] - records.length;
+    if (omitted > 0 && !given.quiet) io.err(`fluxcap: ${omitted} more ${kind} records are not shown (--max-records ${given.maxRecords})\n`);
+    tellProblems(io, analysis);
+    done(analysis.inputs.some(({ problems }) => problems.anyLost) ? Exit.Unread : Exit.Done);
+  },
+});

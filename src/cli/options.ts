@@ -1,0 +1,107 @@
+import type { Options } from 'yargs';
+import { confidences, severities } from '../diagnose/kind.ts';
+import { canonicalIp } from '../net/ip.ts';
+import { type KnownPeer, parsePublicKey } from '../track/wireguard/keys.ts';
+import { UsageError } from './io.ts';
+
+/** One object an option, as yargs wants it; commands pick theirs. */
+export const json = { type: 'boolean', describe: 'Print JSON; the same as --format json' } as const satisfies Options;
+
+export const format = {
+  choices: ['table', 'json'],
+  describe: 'How the result is printed',
+  default: 'table',
+} as const satisfies Options;
+
+export const records = { type: 'boolean', default: false, describe: 'Put the records into the JSON too' } as const satisfies Options;
+
+export const maxRecords = {
+  type: 'number',
+  default: 100_000,
+  requiresArg: true,
+  describe: 'Most records of a kind; the rest is counted',
+} as const satisfies Options;
+
+export const local = {
+  type: 'string',
+  array: true,
+  nargs: 1,
+  requiresArg: true,
+  describe: 'Addresses of the observed host, separated by commas: tells directions where the capture does not',
+} as const satisfies Options;
+
+export const wgPeer = {
+  type: 'string',
+  array: true,
+  nargs: 1,
+  requiresArg: true,
+  describe: 'NAME=PUBLICKEY of a WireGuard peer, repeatable: recognises it by mac1',
+} as const satisfies Options;
+
+export const minConfidence = {
+  choices: confidences,
+  default: 'likely',
+  requiresArg: true,
+  describe: 'The least sure findings that are shown',
+} as const satisfies Options;
+
+export const severity = {
+  choices: severities,
+  default: 'notice',
+  requiresArg: true,
+  describe: 'The least severe findings that are shown',
+} as const satisfies Options;
+
+export const failOn = {
+  choices: severities,
+  requiresArg: true,
+  describe: 'Exit with 1 if there is a finding at least this severe, shown or not',
+} as const satisfies Options;
+
+export const color = {
+  type: 'boolean',
+  default: true,
+  describe: 'Colour on a terminal; --no-color, or NO_COLOR in the environment, leaves it out',
+} as const satisfies Options;
+
+export const quiet = { type: 'boolean', default: false, describe: 'No progress, no hints' } as const satisfies Options;
+
+export const progress = {
+  choices: ['auto', 'always', 'never'],
+  default: 'auto',
+  requiresArg: true,
+  describe: 'Progress on standard error; auto: on a terminal, for what takes longer than a second',
+} as const satisfies Options;
+
+/** The argument that means standard input. yargs loses a lone dash among positionals, so it travels under another name. */
+export const STDIN = '-';
+export const STDIN_WORD = '(standard input)';
+
+/** The captures as the user named them. */
+export const capturesOf = (given: readonly string[]): string[] => given.map((each) => (each === STDIN_WORD ? STDIN : each));
+
+/** The addresses of `--local`, in canonical form. */
+export function parseLocal(given: readonly string[] | undefined): string[] {
+  return (given ?? [])
+    .flatMap((each) => each.split(','))
+    .map((text) => {
+      const ip = canonicalIp(text.trim());
+      if (ip === undefined) throw new UsageError(`--local: expected an IP address, got "${text}"`);
+      return ip;
+    });
+}
+
+/** The peers of `--wg-peer`. */
+export function parsePeers(given: readonly string[] | undefined): KnownPeer[] {
+  return (given ?? []).map((text) => {
+    const [, name, key] = /^([^=]+)=(.+)$/.exec(text) ?? [];
+    const publicKey = key === undefined ? undefined : parsePublicKey(key);
+    if (!name || !publicKey) throw new UsageError(`--wg-peer: expected NAME=PUBLICKEY with a key of 44 base64 characters, got "${text}"`);
+    return { name, publicKey };
+  });
+}
+
+export function parseMaxRecords(given: number): number {
+  if (!Number.isInteger(given) || given < 0) throw new UsageError(`--max-records: expected a whole number from 0 up, got "${given}"`);
+  return given;
+}

@@ -1,0 +1,68 @@
+import type { Analysis, AnalysisOptions } from '../analysis.ts';
+import type { RecordKind } from '../track/records.ts';
+import { Exit, type Io } from './io.ts';
+import { capturesOf, parseLocal, parseMaxRecords, parsePeers } from './options.ts';
+import { progressLine } from './progress.ts';
+
+/** Options of all commands that read captures. */
+export interface ReadOptions {
+  captures: string[];
+  maxRecords: number;
+  local?: string[] | undefined;
+  wgPeer?: string[] | undefined;
+  quiet: boolean;
+  progress: 'auto' | 'always' | 'never';
+}
+
+/** Runs the analysis over the named captures, with progress, and so that Ctrl-C ends it with what was read. */
+export async function readCaptures(io: Io, given: ReadOptions, records: ReadonlySet<RecordKind>): Promise<Analysis> {
+  const options: AnalysisOptions = {
+    records,
+    maxRecords: parseMaxRecords(given.maxRecords),
+    local: parseLocal(given.local),
+    wireguardPeers: parsePeers(given.wgPeer),
+  };
+  const { analyzeSources } = await import('../analysis.ts');
+  const { openPath, sizeOf } = await import('../capture/node/file.ts');
+  const { nodeUnpackers } = await import('../capture/node/unpackers.ts');
+  const captures = capturesOf(given.captures);
+  const sizes = captures.map(sizeOf);
+  const total = sizes.reduce<number | null>((sum, size) => (sum === null || size === null ? null : sum + size), 0);
+  const line = progressLine(io, given.quiet ? 'never' : given.progress, total);
+  const interrupt = interruptible();
+  try {
+    return await analyzeSources(
+      captures.map((path) => ({ path, open: () => openPath(path) })),
+      {
+        ...options,
+        unpackers: nodeUnpackers(),
+        signal: interrupt.signal,
+        onProgress: (progress) => {
+          line.tell(progress);
+          return new Promise<void>((resolve) => setImmediate(resolve));
+        },
+      },
+    );
+  } finally {
+    line.end();
+    interrupt.end();
+  }
+}
+
+/** The first Ctrl-C ends the reading, the second one the program. */
+function interruptible(): { signal: AbortSignal; end: () => void } {
+  const controller = new AbortController();
+  const onSignal = (): void => {
+    if (controller.signal.aborted) process.exit(Exit.Interrupted);
+    controller.abort();
+  };
+  process.on('SIGINT', onSignal);
+  return { signal: controller.signal, end: () => process.off('SIGINT', onSignal) };
+}
+
+/** Problems go to standard error too: the result need not be read to notice that something is missing. */
+export function tellProblems(io: Io, { inputs }: Analysis): void {
+  for (const { path, problems } of inputs) {
+    for (const { kind, message, lost } of problems.list) io.err(`fluxcap: ${path}: ${lost ? '' : 'note: '}${message} [${kind}]\n`);
+  }
+}

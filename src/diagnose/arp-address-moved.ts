@@ -1,0 +1,109 @@
+import { macText } from '../net/mac.ts';
+import { Evidence } from '../track/evidence.ts';
+import type { Address, Run } from '../track/neighbourhood.ts';
+import { virtualMac } from '../wire/virtual-mac.ts';
+import { KNOWLEDGE_SEC } from './arp-answers.ts';
+import type { Draft, FindingKind } from './kind.ts';
+import type { Knowledge } from './knowledge.ts';
+import { mac, object, oneOf } from './schemas.ts';
+import { countText, FrameText, frameText } from './text.ts';
+
+export type MoveReason = 'vrrp' | 'hsrp' | 'carp' | 'glbp' | 'gratuitous' | 'replaced';
+
+export interface MovedDetails {
+  from: string;
+  to: string;
+  reason: MoveReason;
+}
+
+export const arpAddressMoved: FindingKind<MovedDetails> = {
+  kind: 'arp-address-moved',
+  severity: 'info',
+  subject: ['ip'],
+  details: object({ from: mac, to: mac, reason: oneOf('vrrp', 'hsrp', 'carp', 'glbp', 'gratuitous', 'replaced') }),
+  means:
+    'An address went from one MAC to another: a failover, a replaced card or machine, a lease given to another one. Nothing is wrong by itself; it explains ' +
+    'why traffic takes another way from then on. More than three moves in ten minutes are a flap, and a warning.',
+  provenBy: ['Another MAC announces the address, or answers for it, and the one before does not any more.'],
+  seenFrom: ['Anywhere on the segment: announcements go to all.'],
+  looksLike: [
+    'Two hosts with one address: the first one goes on answering.',
+    'Bonding (balance-alb), GLBP: MACs in turns, each for its own clients.',
+  ],
+  remedies: [
+    {
+      text: 'If it was not meant to happen: who announces it, and why? Look at the logs of the redundancy software',
+      commands: ['journalctl -u keepalived'],
+    },
+  ],
+  references: ['RFC 5227 section 3', 'RFC 9568'],
+};
+
+const FLAP_MOVES = 4;
+const FLAP_SEC = 600;
+
+/** The MAC before is silent when the new one begins, and stays so, or each change was announced. */
+export function judgeMoved(address: Address, knowledge: Knowledge): Draft<MovedDetails> | undefined {
+  const { runs } = address;
+  if (address.doubles || runs.length < 2) return undefined;
+  const changes = runs.slice(1).map((to, i): Change => ({ from: runs[i] ?? to, to }));
+  const macs = new Set(runs.map((run) => run.mac));
+  const isOneMove = changes.length === 1;
+  const group = knowledge.redundancy.groupOf(address.ip);
+  // MACs that come and go without a word are members of a bond, or serve different clients.
+  const allAnnounced = changes.every(({ to }) => to.announced);
+  if (!isOneMove && !allAnnounced && !group) return undefined;
+  if (isOneMove && !allAnnounced && !group && !isReplaced(changes[0], knowledge)) return undefined;
+  const last = changes.at(-1);
+  if (!last || macs.size < 2) return undefined;
+  const reason = reasonOf(last, group?.protocol);
+  const isFlap = mostWithin(changes, FLAP_SEC) >= FLAP_MOVES;
+  const evidence = new Evidence();
+  for (const { from, to } of changes) {
+    evidence.add('last-claim', from.last, macText(from.mac));
+    evidence.add('new-claim', to.first, macText(to.mac));
+  }
+  const from = macText(last.from.mac);
+  const to = macText(last.to.mac);
+  return {
+    subject: { ip: address.ip },
+    segment: address.segment,
+    path: address.path,
+    severity: isFlap ? 'warning' : 'info',
+    confidence: 'likely',
+    title: isFlap
+      ? `${address.ip} goes back and forth between ${macs.size} MACs: ${countText(changes.length, 'move')}`
+      : `${address.ip} moved from ${from} to ${to}`,
+    details: { from, to, reason },
+    count: changes.length,
+    evidence,
+    because: [
+      `${FrameText(last.from.last)} is the last one that places ${address.ip} at ${from}; ${frameText(last.to.first)} ${last.to.announced ? 'announces' : 'gives'} it at ${to}.`,
+      ...(group ? [`${group.protocol.toUpperCase()} group ${group.id} announces the address: its routers hand it over.`] : []),
+    ],
+    ruledOut: ['Two hosts with one address: no question was answered by both.'],
+  };
+}
+
+interface Change {
+  from: Run;
+  to: Run;
+}
+
+/** Without an announcement: the old MAC must have had time to answer again, and did not. */
+const isReplaced = (change: Change | undefined, { end }: Knowledge): boolean =>
+  change !== undefined && (change.to.first.at - change.from.last.at > KNOWLEDGE_SEC || end - change.to.first.at > KNOWLEDGE_SEC);
+
+function reasonOf({ to, from }: Change, protocol: string | undefined): MoveReason {
+  const named = protocol ?? virtualMac(to.mac)?.protocol ?? virtualMac(from.mac)?.protocol;
+  if (named === 'vrrp' || named === 'hsrp' || named === 'carp' || named === 'glbp') return named;
+  return to.announced ? 'gratuitous' : 'replaced';
+}
+
+function mostWithin(changes: Change[], seconds: number): number {
+  let most = 0;
+  for (const [i, { to }] of changes.entries()) {
+    most = Math.max(most, changes.slice(i).filter((each) => each.to.first.at - to.first.at <= seconds).length);
+  }
+  return most;
+}

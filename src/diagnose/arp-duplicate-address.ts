@@ -1,0 +1,178 @@
+import { macText } from '../net/mac.ts';
+import { Evidence } from '../track/evidence.ts';
+import type { Address, Claim } from '../track/neighbourhood.ts';
+import { virtualMac } from '../wire/virtual-mac.ts';
+import { type MacAnswers, type MultiAnswer, withMore } from './arp-answers.ts';
+import { answeredTogether } from './arp-flux.ts';
+import type { Confidence, Draft, FindingKind } from './kind.ts';
+import type { Knowledge } from './knowledge.ts';
+import { answers, count, list, mac, object, text } from './schemas.ts';
+import { FrameText, frameText, hedge, listText } from './text.ts';
+
+export interface DuplicateDetails {
+  macs: MacAnswers[];
+  requests: number;
+  winner: string;
+  sharedIps: string[];
+  evidenceOfTwoHosts: string[];
+}
+
+export const arpDuplicateAddress: FindingKind<DuplicateDetails> = {
+  kind: 'arp-duplicate-address',
+  severity: 'error',
+  subject: ['ip'],
+  details: object({ macs: answers, requests: count, winner: mac, sharedIps: list(text), evidenceOfTwoHosts: list(text) }),
+  means:
+    'Two machines have the same address. Who asks for it gets both answers and keeps one of them, so connections break or end at the wrong machine, ' +
+    'differently for each client and each time its ARP entry is renewed.',
+  provenBy: [
+    'On one of the two hosts: it claims the address itself, and a claim of another MAC comes in.',
+    'From outside: two MACs answer one request, they share exactly this address, and each of them answers for another one alone, or has a name of its own ' +
+      '(DHCP, LLDP).',
+    'A host announces the address, and another MAC answers that it has it.',
+  ],
+  seenFrom: [
+    'One of the two hosts: decisive, if the claim of the other one reaches it.',
+    'A client, or a tap: both answers. A switch shows unicast answers only to the asker.',
+  ],
+  looksLike: [
+    'One host with two cards (arp-flux): both MACs answer for the same several addresses.',
+    'A virtual address that real servers answer for (vip-answered-by-realserver): usually three MACs and more.',
+    'A lease that went to another machine, a replaced card: the old MAC is silent before the new one begins.',
+    'Failover (VRRP, keepalived): one answer for each request.',
+  ],
+  remedies: [
+    {
+      text: 'Find the machines: the switch knows the port of each MAC; on a Linux bridge',
+      commands: ['bridge fdb show | grep -i -E "MAC1|MAC2"'],
+    },
+    { text: 'See from a third machine that both are still there (IFACE, ADDRESS)', commands: ['arping -D -I IFACE -c 3 ADDRESS'] },
+    { text: 'Take fixed addresses out of the DHCP pool, and let the server check an address before it gives it away', commands: [] },
+  ],
+  references: ['RFC 5227 section 2.4', 'RFC 826'],
+};
+
+/** Two hosts: seen from one of them, or by what each of the MACs has for itself. */
+export function judgeDuplicate(multi: MultiAnswer): Draft<DuplicateDetails> | undefined {
+  if (multi.virtual.length > 0) return undefined;
+  const { ownAndForeign, unpadded } = multi.doubles;
+  if (ownAndForeign) {
+    const { own, foreign } = ownAndForeign;
+    return draft(multi, 'certain', [
+      `${FrameText(own.stamp)} leaves the capturing host with ${macText(own.mac)}, ${frameText(foreign.stamp)} comes in with ${macText(foreign.mac)}: two hosts.`,
+    ]);
+  }
+  if (unpadded) {
+    const { own, foreign } = unpadded;
+    return draft(multi, 'certain', [
+      `${FrameText(own.stamp)} has ${own.origlen} octets, as only the sender sees its frames; ${frameText(foreign.stamp)} has ${foreign.origlen} and came over the ` +
+        'wire: two hosts.',
+    ]);
+  }
+  const signs = signsOfTwoHosts(multi);
+  return signs.length > 0 ? draft(multi, 'likely', signs) : undefined;
+}
+
+function signsOfTwoHosts({ claims, ownAddresses, namedApart, shared, doubles, address, rounds }: MultiAnswer): string[] {
+  const signs: string[] = [];
+  const haveOwn = claims.every(({ mac }) => (ownAddresses.get(mac)?.length ?? 0) > 0);
+  if (haveOwn && shared.length <= 1) {
+    for (const { mac } of claims) signs.push(`${macText(mac)} alone answers for ${listText(ownAddresses.get(mac) ?? [])}.`);
+  }
+  if (namedApart) signs.push('DHCP or LLDP give the two MACs different names.');
+  const announcer = claims.find(({ announcements, answers }) => announcements > 0 && answers === 0);
+  if (rounds === 0 && announcer && doubles.exchanges > 0) {
+    signs.push(`${macText(announcer.mac)} announces ${address.ip}, and another MAC answers that it has it.`);
+  }
+  return signs;
+}
+
+function draft(multi: MultiAnswer, confidence: Confidence, evidenceOfTwoHosts: string[]): Draft<DuplicateDetails> {
+  const { address, claims, macs, winner, shared, doubles, group } = multi;
+  const names = claims.map(({ mac }) => macText(mac));
+  return {
+    subject: { ip: address.ip },
+    segment: address.segment,
+    path: address.path,
+    confidence,
+    title: `${address.ip} is ${hedge(confidence)}used by two hosts: ${listText(names)}`,
+    details: { macs, requests: address.requests, winner, sharedIps: shared.length > 0 ? shared : [address.ip], evidenceOfTwoHosts },
+    count: doubles.exchanges,
+    evidence: withMore(multi.evidence, ownFrames(multi)),
+    because: [
+      answeredTogether(multi),
+      ...evidenceOfTwoHosts,
+      ...(confidence === 'certain'
+        ? []
+        : [
+            'It could also be a virtual address of a load balancer that its real servers answer for (IPVS): the address itself tells its owner.',
+          ]),
+    ],
+    ruledOut: [
+      `One host with several cards: ${confidence === 'certain' ? 'the answers come from two hosts' : 'the MACs do not answer for the same addresses'}.`,
+      `VRRP, HSRP, CARP and GLBP: no virtual MAC answers${group ? '' : ', and no such router announces the address'}.`,
+      'A move from one machine to another: both answered the same question.',
+    ],
+    ...(confidence === 'certain' ? {} : { remedies: [...arpDuplicateAddress.remedies, NEXT_CAPTURE] }),
+  };
+}
+
+const NEXT_CAPTURE = {
+  text: 'To be certain, capture on one of the two hosts while another machine asks for the address',
+  commands: ['tcpdump -i any -y LINUX_SLL2 -w host.pcap arp'],
+};
+
+const ownFrames = ({ doubles }: MultiAnswer) => {
+  const pair = doubles.ownAndForeign ?? doubles.unpadded;
+  return pair
+    ? [
+        { stamp: pair.own.stamp, role: 'own-answer' },
+        { stamp: pair.foreign.stamp, role: 'foreign-answer' },
+      ]
+    : [];
+};
+
+/** The capturing host claims an address, and another host claims it too, before it is done: no common question is needed. */
+export function judgeForeignClaim(address: Address, knowledge: Knowledge): Draft<DuplicateDetails> | undefined {
+  if (address.doubles || knowledge.redundancy.groupOf(address.ip)) return undefined;
+  const claims = [...address.claims.values()].filter(({ mac }) => virtualMac(mac) === undefined);
+  const own = claims.find((claim) => claim.own > 0 && knowledge.ownMacs.has(claim.mac));
+  const foreign = own && claims.find((claim) => claim.foreign > 0 && !knowledge.ownMacs.has(claim.mac) && overlaps(own, claim));
+  if (!own || !foreign) return undefined;
+  const evidence = new Evidence();
+  evidence.add('own-claim', own.first);
+  evidence.add('foreign-claim', foreign.first);
+  evidence.add('own-claim', own.last);
+  const names = [own, foreign].map(({ mac }) => macText(mac));
+  return {
+    subject: { ip: address.ip },
+    segment: address.segment,
+    path: address.path,
+    confidence: 'certain',
+    title: `${address.ip} is used by two hosts: ${listText(names)}`,
+    details: {
+      macs: [own, foreign].map((claim) => ({
+        mac: macText(claim.mac),
+        answers: claim.answers,
+        firstAnswers: claim.firstAnswers,
+        interface: claim.interface,
+      })),
+      requests: address.requests,
+      winner: names[0] ?? '',
+      sharedIps: [address.ip],
+      evidenceOfTwoHosts: [`${FrameText(foreign.first)} claims the address from outside, while the capturing host claims it itself.`],
+    },
+    count: foreign.announcements + foreign.answers,
+    evidence,
+    because: [
+      `${FrameText(own.first)} and ${frameText(own.last)} leave the capturing host and say that ${address.ip} is at ${names[0]}.`,
+      `In between, ${frameText(foreign.first)} comes in and says that it is at ${names[1]}, which is no MAC of this host.`,
+    ],
+    ruledOut: [
+      'One host with several cards: no frame with the other MAC leaves this host.',
+      'VRRP, HSRP, CARP and GLBP: no virtual MAC, no advertisement.',
+    ],
+  };
+}
+
+const overlaps = (a: Claim, b: Claim): boolean => a.first.at < b.last.at && b.first.at < a.last.at && a.last.at > b.first.at;

@@ -1,0 +1,126 @@
+import { endpointText } from '../net/ip.ts';
+import { arpAddressMoved, judgeMoved } from './arp-address-moved.ts';
+import { isLateProxy, type MultiAnswer, multiAnswers } from './arp-answers.ts';
+import { arpDuplicateAddress, judgeDuplicate, judgeForeignClaim } from './arp-duplicate-address.ts';
+import { arpFlux, judgeFlux } from './arp-flux.ts';
+import { arpForeignSource, judgeForeignSource } from './arp-foreign-source.ts';
+import { arpMultiMacAnswer, judgeMultiMac } from './arp-multi-mac-answer.ts';
+import { arpSenderMismatch, judgeMismatch } from './arp-sender-mismatch.ts';
+import { arpSpoofSuspect, judgeSpoof } from './arp-spoof-suspect.ts';
+import { arpUnanswered, judgeUnanswered } from './arp-unanswered.ts';
+import type { Findings } from './finding.ts';
+import { icmpReplyWrongSource, judgeWrongEcho } from './icmp-reply-wrong-source.ts';
+import type { Knowledge } from './knowledge.ts';
+import { judgeNdpDuplicate, judgeNdpMultiMac, ndpDuplicateAddress, ndpMultiMacAnswer } from './ndp-answers.ts';
+import { udpReplyWrongSource, wrongReplies } from './udp-reply-wrong-source.ts';
+import { judgeRealserver, vipAnsweredByRealserver } from './vip-answered-by-realserver.ts';
+import { judgeSplitBrain, vrrpSplitBrain } from './vrrp-split-brain.ts';
+import { judgeDrift, wireguardEndpointDrift } from './wireguard-endpoint-drift.ts';
+import { judgeFlap, judgeSharedKey, wireguardEndpointFlap, wireguardSharedKey } from './wireguard-endpoint-flap.ts';
+import { judgeUnansweredHandshake, wireguardHandshakeUnanswered } from './wireguard-handshake-unanswered.ts';
+import { sortMoves } from './wireguard-moves.ts';
+import { judgeWrongResponder, wireguardReplyWrongSource } from './wireguard-reply-wrong-source.ts';
+import { judgeRebind, judgeRoaming, wireguardNatRebind, wireguardRoaming } from './wireguard-roaming.ts';
+
+/** Looks at what the trackers know, after their `finish`, and reports what is wrong. */
+export function diagnose(knowledge: Knowledge, findings: Findings): void {
+  diagnoseNeighbours(knowledge, findings);
+  diagnoseReplies(knowledge, findings);
+  diagnoseWireguard(knowledge, findings);
+}
+
+function diagnoseNeighbours(knowledge: Knowledge, findings: Findings): void {
+  const split = new Set<string>();
+  for (const router of knowledge.redundancy.routers.values()) {
+    const draft = judgeSplitBrain(router);
+    if (!draft) continue;
+    split.add(`${router.protocol}/${router.id}`);
+    findings.report(vrrpSplitBrain, draft);
+  }
+  for (const multi of multiAnswers(knowledge, 'arp')) {
+    // Two masters answer for their group's address: that is told above.
+    if (multi.group && split.has(`${multi.group.protocol}/${multi.group.id}`)) continue;
+    reportAnswers(multi, findings);
+  }
+  for (const multi of multiAnswers(knowledge, 'ndp')) {
+    const draft = judgeNdpMultiMac(multi);
+    if (draft) findings.report(ndpMultiMacAnswer, draft);
+  }
+  for (const conflict of knowledge.ndp.conflicts.values()) findings.report(ndpDuplicateAddress, judgeNdpDuplicate(conflict));
+  for (const address of knowledge.neighbourhood.list) {
+    const spoofs = [...judgeSpoof(address, knowledge)];
+    const handles = spoofs.map((draft) => findings.report(arpSpoofSuspect, draft));
+    for (const handle of handles.slice(1)) findings.relate(handles[0] ?? handle, handle);
+    const foreign = judgeForeignClaim(address, knowledge);
+    if (foreign) findings.report(arpDuplicateAddress, foreign);
+    // Who is pulled away did not move.
+    const moved = spoofs.length > 0 || foreign ? undefined : judgeMoved(address, knowledge);
+    if (moved) findings.report(arpAddressMoved, moved);
+    for (const draft of judgeForeignSource(address, knowledge)) findings.report(arpForeignSource, draft);
+    const unanswered = judgeUnanswered(address, knowledge);
+    if (unanswered) findings.report(arpUnanswered, unanswered);
+  }
+  for (const mismatch of knowledge.mismatches.values()) findings.report(arpSenderMismatch, judgeMismatch(mismatch, knowledge));
+}
+
+/** Exactly one kind says why several MACs answer. */
+function reportAnswers(multi: MultiAnswer, findings: Findings): void {
+  const isSeenAtHost = multi.doubles.atHost ?? multi.doubles.ownAndForeign;
+  if (!isSeenAtHost && isLateProxy(multi)) return;
+  const flux = judgeFlux(multi);
+  if (flux) {
+    findings.report(arpFlux, flux);
+    return;
+  }
+  const realserver = judgeRealserver(multi);
+  if (realserver) {
+    findings.report(vipAnsweredByRealserver, realserver);
+    return;
+  }
+  const duplicate = multi.proxy ? undefined : judgeDuplicate(multi);
+  if (duplicate) findings.report(arpDuplicateAddress, duplicate);
+  else findings.report(arpMultiMacAnswer, judgeMultiMac(multi));
+}
+
+function diagnoseReplies(knowledge: Knowledge, findings: Findings): void {
+  for (const draft of wrongReplies(knowledge)) findings.report(udpReplyWrongSource, draft);
+  for (const wrong of knowledge.icmp.wrong.values()) findings.report(icmpReplyWrongSource, judgeWrongEcho(wrong, knowledge));
+}
+
+function diagnoseWireguard(knowledge: Knowledge, findings: Findings): void {
+  const { wireguard } = knowledge;
+  const { drifts, roamings, rebinds, flaps } = sortMoves(knowledge);
+  const drifted = new Map<string, string>();
+  for (const group of drifts) {
+    const handle = findings.report(wireguardEndpointDrift, judgeDrift(group));
+    drifted.set(endpointText(group.observer), handle);
+    drifted.set(endpointText(group.from), handle);
+    drifted.set(endpointText(group.to), handle);
+  }
+  for (const group of roamings) findings.report(wireguardRoaming, judgeRoaming(group));
+  for (const group of rebinds) {
+    const ofPeer = rebinds.filter(({ observer, peer }) => peer === group.peer && endpointText(observer) === endpointText(group.observer));
+    findings.report(
+      wireguardNatRebind,
+      judgeRebind(
+        group,
+        ofPeer.reduce((sum, { moves }) => sum + moves.length, 0),
+      ),
+    );
+  }
+  for (const flap of flaps) findings.report(wireguardEndpointFlap, judgeFlap(flap, knowledge));
+  for (const alternation of wireguard.alternations.list) {
+    const draft = judgeSharedKey(alternation);
+    if (draft) findings.report(wireguardSharedKey, draft);
+  }
+  for (const wrong of wireguard.wrongResponders.values()) {
+    const draft = judgeWrongResponder(wrong);
+    if (draft) findings.report(wireguardReplyWrongSource, draft);
+  }
+  for (const unanswered of wireguard.unanswered.list) {
+    const handle = findings.report(wireguardHandshakeUnanswered, judgeUnansweredHandshake(unanswered, knowledge));
+    // An outage and the drift that came of it are one story.
+    const drift = drifted.get(endpointText(unanswered.initiator)) ?? drifted.get(endpointText(unanswered.responder));
+    if (drift) findings.relate(drift, handle);
+  }
+}

@@ -1,0 +1,73 @@
+import type { WrongEcho } from '../track/icmp.ts';
+import type { Draft, FindingKind } from './kind.ts';
+import type { Knowledge } from './knowledge.ts';
+import { count, list, object, text } from './schemas.ts';
+import { FrameText, listText } from './text.ts';
+
+export interface WrongEchoDetails {
+  answeredFrom: { ip: string; packets: number }[];
+  repliesWrong: number;
+}
+
+export const icmpReplyWrongSource: FindingKind<WrongEchoDetails> = {
+  kind: 'icmp-reply-wrong-source',
+  severity: 'warning',
+  subject: ['client', 'asked'],
+  details: object({ answeredFrom: list(object({ ip: text, packets: count })), repliesWrong: count }),
+  means:
+    'A ping was answered from another address than the pinged one. Linux answers from the address that was asked, so this points at a NAT that translates only one direction, a load ' +
+    'balancer, or another machine.',
+  provenBy: ['An echo reply with identifier, sequence number and payload of the request, from an address that was not asked.'],
+  seenFrom: ['The client, or the answering host with `-i any`.'],
+  looksLike: [
+    'A ping to broadcast, multicast or anycast: others answer.',
+    'NAT seen on both of its sides: both addresses were asked.',
+    'A virtual router that answers with its own address (notice).',
+  ],
+  remedies: [
+    {
+      text: 'Which route, and which source, does the answer take (CLIENT)',
+      commands: ['ip route get CLIENT', 'ip rule', 'conntrack -L -p icmp'],
+    },
+    {
+      text: 'Give the address a table of its own (ADDRESS, GATEWAY, IFACE, TABLE)',
+      commands: ['ip rule add from ADDRESS lookup TABLE', 'ip route add default via GATEWAY dev IFACE src ADDRESS table TABLE'],
+    },
+  ],
+  references: ['RFC 792', 'RFC 1122 section 3.2.2.6'],
+};
+
+export function judgeWrongEcho(wrong: WrongEcho, { redundancy }: Knowledge): Draft<WrongEchoDetails> {
+  const answeredFrom = [...wrong.answeredFrom].map(([ip, { packets }]) => ({ ip, packets }));
+  const group = redundancy.groupOf(wrong.asked);
+  const request = wrong.evidence.firstOf('request');
+  const reply = wrong.evidence.firstOf('wrong-reply');
+  return {
+    subject: { client: { ip: wrong.client }, asked: { ip: wrong.asked } },
+    path: wrong.path,
+    severity: group ? 'notice' : 'warning',
+    confidence: 'likely',
+    title: `${wrong.client} pings ${wrong.asked} and is very probably answered from ${listText(answeredFrom.map(({ ip }) => ip))}`,
+    details: { answeredFrom, repliesWrong: wrong.repliesWrong },
+    count: wrong.repliesWrong,
+    evidence: wrong.evidence,
+    because: [
+      `${request ? `${FrameText(request)}: ${wrong.client} pings ${wrong.asked}. ` : ''}${reply ? FrameText(reply) : 'The reply'} has the same identifier, sequence number and payload, and comes from ${answeredFrom[0]?.ip}.`,
+      ...(wrong.atServer ? ['Request and reply pass the capturing host, one in, the other out: the source was changed there.'] : []),
+      ...(group
+        ? [`${wrong.asked} is shared by ${group.protocol.toUpperCase()} group ${group.id}: its router answers with its own address.`]
+        : []),
+    ],
+    ruledOut: [
+      'A ping to all: the request went to one host.',
+      'NAT seen on both sides: the client pinged one address only with these numbers.',
+    ],
+    remedies: [
+      ...icmpReplyWrongSource.remedies,
+      {
+        text: 'To be certain where it happens, capture on the pinged host',
+        commands: [`tcpdump -i any -y LINUX_SLL2 -w host.pcap 'icmp and host ${wrong.client}'`],
+      },
+    ],
+  };
+}

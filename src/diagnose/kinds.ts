@@ -1,0 +1,44 @@
+import { arpAddressMoved } from './arp-address-moved.ts';
+import { arpDuplicateAddress } from './arp-duplicate-address.ts';
+import { arpFlux } from './arp-flux.ts';
+import { arpForeignSource } from './arp-foreign-source.ts';
+import { arpMultiMacAnswer } from './arp-multi-mac-answer.ts';
+import { arpSenderMismatch } from './arp-sender-mismatch.ts';
+import { arpSpoofSuspect } from './arp-spoof-suspect.ts';
+import { arpUnanswered } from './arp-unanswered.ts';
+import { icmpReplyWrongSource } from './icmp-reply-wrong-source.ts';
+import type { FindingKind } from './kind.ts';
+import { ndpDuplicateAddress, ndpMultiMacAnswer } from './ndp-answers.ts';
+import { udpReplyWrongSource } from './udp-reply-wrong-source.ts';
+import { vipAnsweredByRealserver } from './vip-answered-by-realserver.ts';
+import { vrrpSplitBrain } from './vrrp-split-brain.ts';
+import { wireguardEndpointDrift } from './wireguard-endpoint-drift.ts';
+import { wireguardEndpointFlap, wireguardSharedKey } from './wireguard-endpoint-flap.ts';
+import { wireguardHandshakeUnanswered } from './wireguard-handshake-unanswered.ts';
+import { wireguardReplyWrongSource } from './wireguard-reply-wrong-source.ts';
+import { wireguardNatRebind, wireguardRoaming } from './wireguard-roaming.ts';
+
+/** Every kind of finding there is, in the order in which `explain` tells them. */
+export const findingKinds: readonly Omit<FindingKind, 'of'>[] = [
+  arpFlux,
+  arpDuplicateAddress,
+  arpMultiMacAnswer,
+  arpAddressMoved,
+  arpForeignSource,
+  vipAnsweredByRealserver,
+  arpSpoofSuspect,
+  vrrpSplitBrain,
+  arpUnanswered,
+  arpSenderMismatch,
+  ndpMultiMacAnswer,
+  ndpDuplicateAddress,
+  udpReplyWrongSource,
+  icmpReplyWrongSource,
+  wireguardEndpointDrift,
+  wireguardReplyWrongSource,
+  wireguardRoaming,
+  wireguardNatRebind,
+  wireguardSharedKey,
+  wireguardEndpointFlap,
+  wireguardHandshakeUnanswered,
+];

@@ -1,0 +1,306 @@
+import { commonPrefixLength, type Endpoint, endpointText, isIpv6Text } from '../net/ip.ts';
+import { Evidence } from '../track/evidence.ts';
+import type { MatchStrength, WrongSource } from '../track/udp.ts';
+import { type Confidence, confidences, type Draft, type FindingKind, lessSure, type Remedy } from './kind.ts';
+import type { Knowledge } from './knowledge.ts';
+import { count, list, object, oneOf, text, textOrNull } from './schemas.ts';
+import { countText, FrameText, hedge, listText } from './text.ts';
+
+export interface WrongReplyDetails {
+  answeredFrom: { ip: string; port: number; packets: number }[];
+  clientPorts: number;
+  requests: number;
+  repliesRight: number;
+  repliesWrong: number;
+  protocol: string | null;
+  matchedBy: string;
+  pattern: 'fixed' | 'rotating';
+  rejected: number;
+}
+
+const port = { type: 'integer', minimum: 0 } as const;
+
+export const udpReplyWrongSource: FindingKind<WrongReplyDetails> = {
+  kind: 'udp-reply-wrong-source',
+  severity: 'error',
+  subject: ['client', 'asked'],
+  details: object({
+    answeredFrom: list(object({ ip: text, port, packets: count })),
+    clientPorts: count,
+    requests: count,
+    repliesRight: count,
+    repliesWrong: count,
+    protocol: textOrNull,
+    matchedBy: text,
+    pattern: oneOf('fixed', 'rotating'),
+    rejected: count,
+  }),
+  means:
+    'A UDP service was asked at one of its addresses and answered from another one. The client, or a firewall or NAT before it, drops what comes from an address that ' +
+    'was never asked: the service looks dead. A server socket that is not bound to an address leaves the choice of the source to the routing table, which looks only at where ' +
+    'the answer goes: on a host with several uplinks that is often another uplink. Rules like `ip rule from ADDRESS` do not help, for there is no source yet when they are ' +
+    'looked up. TCP is not affected: an accepted connection has its address.',
+  provenBy: [
+    'An answer with the identifier of the request (DNS id and question, NTP timestamp, OpenVPN session, SNMP request id, STUN transaction …) from an address that was not asked.',
+    'Without one: to a client port that waits for exactly one server comes, within two seconds, a packet from that server’s port at another address; surer where the client rejects it ' +
+      'by ICMP, where it repeats the request’s octets, or where request and answer pass the same host.',
+  ],
+  seenFrom: [
+    'The server with `-i any`: request in, answer out with another source.',
+    'The client: the answer from an address that it did not ask, if nothing before it drops it.',
+    'Behind a NAT or firewall the client sees only silence: capture on the server.',
+  ],
+  looksLike: [
+    'NAT seen on both of its sides; a service address and its backends (Kubernetes): both were asked.',
+    'Queries to multicast or broadcast (mDNS, SSDP, LLMNR, DHCP): anyone may answer.',
+    'TFTP answers from another port; STUN on request, ICE, Teredo and relays from another address.',
+    'Two servers asked the same at once: both answers are right.',
+    'WireGuard, whose peers may move (see wireguard-endpoint-drift).',
+  ],
+  remedies: [
+    {
+      text: 'Let the service answer from the address that was asked: bind it to each address, or use its option for several addresses',
+      commands: [],
+    },
+    {
+      text: 'Or choose the uplink by port, on Linux 4.17 and newer (PORT; ADDRESS, GATEWAY, IFACE: of the uplink that is asked; TABLE: any free number)',
+      commands: ['ip rule add ipproto udp sport PORT lookup TABLE', 'ip route add default via GATEWAY dev IFACE src ADDRESS table TABLE'],
+    },
+    {
+      text: 'Connection marks do not mend it: they bring answers back to the interface of the request, but an answer with the wrong source is a new connection to them',
+      commands: [],
+    },
+  ],
+  references: ['ip(7): IP_PKTINFO', 'ip-rule(8)', 'RFC 1122 section 4.1.3.5', 'RFC 5452 section 9.1'],
+};
+
+/** All wrong sources of one client address and one asked server, over all ports of the client. */
+export function* wrongReplies(knowledge: Knowledge): Generator<Draft<WrongReplyDetails>> {
+  const groups = new Map<string, WrongSource[]>();
+  for (const wrong of knowledge.udp.wrong.values()) {
+    const key = `${wrong.client.ip}|${endpointText(wrong.asked)}|${wrong.path}`;
+    groups.set(key, [...(groups.get(key) ?? []), wrong]);
+  }
+  for (const group of groups.values()) {
+    const draft = judge(group, knowledge);
+    if (draft) yield draft;
+  }
+}
+
+function judge(group: WrongSource[], knowledge: Knowledge): Draft<WrongReplyDetails> | undefined {
+  const inOrder = [...group].sort((a, b) => a.first.at - b.first.at || a.first.frame - b.first.frame);
+  const [first] = inOrder;
+  if (!first) return undefined;
+  const best = strongest(inOrder);
+  const confidence = confidenceOf(inOrder, best.strength, knowledge);
+  const { client, asked, path } = first;
+  const { clientPorts, requests, repliesRight } = knowledge.udp.totalsOf(client.ip, asked, path);
+  const repliesWrong = inOrder.reduce((sum, { packets }) => sum + packets, 0);
+  const answeredFrom = sources(inOrder);
+  const pattern = answeredFrom.length > 1 || repliesRight > 0 ? 'rotating' : 'fixed';
+  const rejected = inOrder.reduce((sum, wrong) => sum + wrong.rejected, 0);
+  const { protocol, matchedBy } = best.wrong;
+  const evidence = new Evidence();
+  for (const wrong of inOrder) evidence.addAll(wrong.evidence);
+  return {
+    subject: { client, asked },
+    path,
+    severity: matchedBy === 'sip-branch' ? 'warning' : 'error',
+    confidence,
+    title: `${client.ip} asks ${endpointText(asked)}${protocol ? ` (${nameOf(protocol)})` : ''} and is ${hedge(confidence)}answered from ${listText(answeredFrom.map(({ ip }) => ip))}`,
+    details: {
+      answeredFrom,
+      clientPorts: Math.max(clientPorts, new Set(inOrder.map((wrong) => wrong.client.port)).size),
+      requests: Math.max(
+        requests,
+        inOrder.reduce((sum, { cases }) => sum + cases, 0),
+      ),
+      repliesRight,
+      repliesWrong,
+      protocol,
+      matchedBy,
+      pattern,
+      rejected,
+    },
+    count: repliesWrong,
+    evidence,
+    because: because(inOrder, best, { repliesRight, pattern, rejected, sources: answeredFrom.length }),
+    ruledOut: ruledOut(best.wrong),
+    remedies: remedies(protocol, asked, confidence, answeredFrom),
+  };
+}
+
+const STRENGTHS: readonly MatchStrength[] = ['exact', 'ports-certain', 'weak', 'ports-likely', 'ports-possible'];
+const CONFIDENCE: Record<MatchStrength, Confidence> = {
+  exact: 'certain',
+  'ports-certain': 'certain',
+  weak: 'likely',
+  'ports-likely': 'likely',
+  'ports-possible': 'possible',
+};
+/** Coincidences of ports do not repeat themselves. */
+const CASES_THAT_CONFIRM = 3;
+
+interface Best {
+  wrong: WrongSource;
+  strength: MatchStrength;
+}
+
+function strongest(group: WrongSource[]): Best {
+  for (const strength of STRENGTHS) {
+    const wrong = group.find(({ strengths }) => strengths.has(strength));
+    if (wrong) return { wrong, strength };
+  }
+  throw new Error('a wrong source without a match');
+}
+
+function confidenceOf(group: WrongSource[], strength: MatchStrength, { drops }: Knowledge): Confidence {
+  const confidence = CONFIDENCE[strength];
+  if (!strength.startsWith('ports')) return confidence;
+  const cases = group.reduce((sum, wrong) => sum + (wrong.matchedBy === 'ports' ? wrong.cases : 0), 0);
+  const raised = cases >= CASES_THAT_CONFIRM ? (confidences[Math.max(0, confidences.indexOf(confidence) - 1)] ?? confidence) : confidence;
+  // That the client never spoke to the source itself rests on absence; a rejection does not.
+  return drops && strength !== 'ports-certain' ? lessSure(raised) : raised;
+}
+
+/** Each wrong source with its packets, in the order of appearance. */
+function sources(group: WrongSource[]): WrongReplyDetails['answeredFrom'] {
+  const byEndpoint = new Map<string, { ip: string; port: number; packets: number }>();
+  for (const { from, packets } of group) {
+    const known = byEndpoint.get(endpointText(from)) ?? { ip: from.ip, port: from.port, packets: 0 };
+    known.packets += packets;
+    byEndpoint.set(endpointText(from), known);
+  }
+  return [...byEndpoint.values()];
+}
+
+const PROTOCOL_NAMES: Record<string, string> = {
+  dns: 'DNS',
+  ntp: 'NTP',
+  snmp: 'SNMP',
+  radius: 'RADIUS',
+  stun: 'STUN',
+  sip: 'SIP',
+  tftp: 'TFTP',
+  dhcp: 'DHCP',
+  ike: 'IKE',
+  quic: 'QUIC',
+  l2tp: 'L2TP',
+  openvpn: 'OpenVPN',
+};
+const nameOf = (protocol: string): string => PROTOCOL_NAMES[protocol] ?? protocol;
+
+const MATCHES: Record<string, string> = {
+  'dns-id': 'the id and the question of the query',
+  'ntp-origin': 'the request’s transmit timestamp as its origin timestamp',
+  'snmp-request-id': 'the request id',
+  'radius-id': 'the request’s identifier',
+  'stun-transaction': 'the transaction id',
+  'sip-branch': 'the branch of the request',
+  'tftp-transfer': 'the transfer that the client began',
+  'dhcp-xid': 'the transaction id, and the asked server’s address as its server identifier',
+  'ike-spi': 'the initiator’s SPI and the message id',
+  'quic-cid': 'the connection id that the client chose',
+  'l2tp-tunnel': 'the tunnel id that the client chose',
+  'openvpn-session': 'the client’s session id',
+};
+
+interface Course {
+  repliesRight: number;
+  pattern: 'fixed' | 'rotating';
+  rejected: number;
+  sources: number;
+}
+
+function because(group: WrongSource[], { wrong, strength }: Best, { repliesRight, pattern, rejected, sources: many }: Course): string[] {
+  const request = wrong.evidence.firstOf('request');
+  const reply = wrong.evidence.firstOf('wrong-reply') ?? wrong.first;
+  const sentences = [
+    `${request ? `${FrameText(request)}: ${endpointText(wrong.client)} asks ${endpointText(wrong.asked)}. ` : ''}${FrameText(reply)} comes from ${endpointText(wrong.from)} instead.`,
+    connection(wrong, strength),
+  ];
+  if (group.some(({ atServer }) => atServer)) {
+    sentences.push(
+      'Both pass the capturing host, the request coming in and the answer going out untranslated: the answering host itself chose the source.',
+    );
+  } else if (group.some(({ atClient }) => atClient)) {
+    sentences.push(
+      'This is what the client received. Why the server chose the source is not in the packets: a socket that is not bound to an address is the usual cause.',
+    );
+  }
+  if (pattern === 'rotating') {
+    sentences.push(
+      repliesRight > 0
+        ? `Other answers come from the right address (${repliesRight}): the source changes from answer to answer or from one client port to the next, as with several default routes.`
+        : `The source changes among ${countText(many, 'address', 'addresses')} and is never the asked one.`,
+    );
+  }
+  if (rejected > 0)
+    sentences.push(`The client rejects it: ${countText(rejected, 'ICMP port unreachable', 'ICMP port unreachables')} quote the answer.`);
+  if (isPrivacyAddress(wrong))
+    sentences.push('Both addresses are of one /64: the server answers from a temporary (privacy) address (RFC 6724 rule 7).');
+  return sentences;
+}
+
+function connection({ matchedBy, asked, from, client }: WrongSource, strength: MatchStrength): string {
+  if (matchedBy !== 'ports') {
+    const carries = MATCHES[matchedBy] ?? 'the request’s identifier';
+    if (strength === 'weak' && matchedBy === 'openvpn-session')
+      return 'The client’s session id is encrypted (tls-crypt); a server’s reset to this port within two seconds of the client’s is its answer.';
+    return `It carries ${carries}, which was sent to ${endpointText(asked)} alone.`;
+  }
+  return `Port ${client.port} of the client waited for ${endpointText(asked)} alone, and never sent anything to ${endpointText(from)}: the packet answers that request.`;
+}
+
+const isPrivacyAddress = ({ asked, from }: WrongSource): boolean => isIpv6Text(asked.ip) && commonPrefixLength(asked.ip, from.ip) >= 64;
+
+function ruledOut({ matchedBy }: WrongSource): string[] {
+  const statements = [
+    'NAT seen on both sides: the answering address was never asked by this client port in this transaction.',
+    'A question to all: the asked address is no multicast, and the frame went to one host.',
+    'Another port of the same host: the address differs.',
+  ];
+  if (matchedBy === 'ports') statements.push('Another peer of the client: it never sent anything there.');
+  return statements;
+}
+
+/** What each service has against it. */
+const SERVICE_REMEDIES: Record<string, Remedy> = {
+  openvpn: {
+    text: 'In the server’s configuration: answer from the address that was asked. Or run one instance for each address (local ADDRESS). `float` at the client only hides it',
+    commands: ['multihome'],
+  },
+  dns: {
+    text: 'unbound: interface-automatic: yes. named: list the addresses in listen-on. dnsmasq',
+    commands: ['dnsmasq --bind-dynamic'],
+  },
+  ntp: {
+    text: 'ntpd and chronyd: bind to each address (ntp.conf: interface listen ADDRESS; chrony.conf: bindaddress ADDRESS)',
+    commands: [],
+  },
+  snmp: { text: 'snmpd.conf: one agent address for each of the host’s', commands: ['agentAddress udp:ADDRESS:161'] },
+  radius: { text: 'FreeRADIUS: a listen section for each address (ipaddr = ADDRESS), or a build with udpfromto', commands: [] },
+};
+
+function remedies(protocol: string | null, asked: Required<Endpoint>, confidence: Confidence, from: readonly { ip: string }[]): Remedy[] {
+  const [general, byPort, marks] = udpReplyWrongSource.remedies;
+  const service = protocol === null ? undefined : SERVICE_REMEDIES[protocol];
+  const family = isIpv6Text(asked.ip) ? 'ip -6' : 'ip';
+  const filled: Remedy | undefined = byPort && {
+    text: byPort.text,
+    commands: [
+      `${family} rule add ipproto udp sport ${asked.port} lookup TABLE`,
+      `${family} route add default via GATEWAY dev IFACE src ${asked.ip} table TABLE`,
+    ],
+  };
+  const advice = [service ?? general, filled, marks].filter((each) => each !== undefined);
+  if (confidence === 'certain') return advice;
+  const hosts = [asked.ip, ...from.map(({ ip }) => ip)].map((ip) => `host ${ip}`).join(' or ');
+  return [
+    ...advice,
+    {
+      text: 'To be certain, capture on the server, on all interfaces, while a client asks',
+      commands: [`tcpdump -i any -y LINUX_SLL2 -w server.pcap 'udp port ${asked.port} and (${hosts})'`],
+    },
+  ];
+}

@@ -1,0 +1,149 @@
+import { type Endpoint, endpointText, isIpv6Text } from '../net/ip.ts';
+import { timeText } from '../net/time.ts';
+import type { Draft, FindingKind, Remedy } from './kind.ts';
+import { list, numberOrNull, object, oneOf, text, textOrNull, truth } from './schemas.ts';
+import { frameText, hedge } from './text.ts';
+import { identitySentence, KEY_ADVICE, type MoveGroup, moveSentence } from './wireguard-moves.ts';
+
+export interface DriftDetails {
+  trigger: 'initiation' | 'response' | 'data';
+  gapSeconds: number | null;
+  peer: string | null;
+  followed: boolean;
+  timeline: { time: string | null; frame: number; event: string }[];
+  handshakeMsBefore: number | null;
+  handshakeMsAfter: number | null;
+}
+
+export const wireguardEndpointDrift: FindingKind<DriftDetails> = {
+  kind: 'wireguard-endpoint-drift',
+  severity: 'error',
+  subject: ['observer', 'from', 'to'],
+  details: object({
+    trigger: oneOf('initiation', 'response', 'data'),
+    gapSeconds: numberOrNull,
+    peer: textOrNull,
+    followed: truth,
+    timeline: list(object({ time: textOrNull, frame: { type: 'integer' }, event: text })),
+    handshakeMsBefore: numberOrNull,
+    handshakeMsAfter: numberOrNull,
+  }),
+  means:
+    'A WireGuard peer that is contacted at one address began to send from another one of its own, usually after an outage: when handshakes are retried, the kernel forgets the source ' +
+    'that it used and takes what the routing table gives, on a host with two uplinks the default one. The other side follows whoever authenticates, so the tunnel stays on the wrong ' +
+    'uplink. It does not heal by itself: both ends have fresh state of the new path.',
+  provenBy: [
+    'The contacted side, whose address the first initiation went to, initiates, responds or sends data from another address.',
+    'Data that goes on with the session’s index and counters, or mac1 with a known key, prove that it is the same peer; otherwise the old address must fall silent.',
+  ],
+  seenFrom: [
+    'The observer’s side, or a router between: the whole course.',
+    'The drifting host with `-i any`: also initiations that nobody answers yet.',
+    'Inside the tunnel: nothing of it.',
+  ],
+  looksLike: [
+    'A client that roams: the initiating side moves (wireguard-roaming).',
+    'A NAT that binds another port (wireguard-nat-rebind).',
+    'Another peer on the second address: the first one goes on sending.',
+    'A response from another address than the asked one (wireguard-reply-wrong-source).',
+  ],
+  remedies: [
+    {
+      text: 'On the drifting host: WireGuard has no option to bind an address, so let the routing choose it by port, before any other rule (PORT: its listen port; ADDRESS, GATEWAY, IFACE: of the right uplink). `ip rule from ADDRESS` is not enough: there is no source yet when it is looked up',
+      commands: [
+        'ip rule add ipproto udp sport PORT lookup 101 priority 100',
+        'ip route add default via GATEWAY dev IFACE src ADDRESS table 101',
+      ],
+    },
+    {
+      text: 'Or by mark (WG: the WireGuard interface); with rp_filter=1 also net.ipv4.conf.all.src_valid_mark=1',
+      commands: ['wg set WG fwmark 0x51', 'ip rule add fwmark 0x51 lookup 101'],
+    },
+    {
+      text: 'At the observer, at once: point the peer back (WG, KEY; it lasts until a packet authenticates from elsewhere)',
+      commands: ['wg set WG peer KEY endpoint ADDRESS:PORT'],
+    },
+    { text: 'PersistentKeepalive=25 on the side behind NAT makes outages shorter, so that the other side retries less', commands: [] },
+  ],
+  references: ['WireGuard white paper section 5.4', 'Linux drivers/net/wireguard: receive.c, socket.c, timers.c'],
+};
+
+export function judgeDrift(group: MoveGroup): Draft<DriftDetails> {
+  const { moves, observer, from, to, path, peer, confidence, evidence } = group;
+  const [move] = moves;
+  const { followed } = move;
+  const who = peer ? `WireGuard peer ${peer}` : 'The WireGuard peer';
+  const timeline = moves.flatMap((each) => each.timeline).slice(0, MOST_TIMELINE);
+  return {
+    subject: { observer, from, to },
+    path,
+    severity: followed ? 'error' : 'warning',
+    confidence,
+    title: `${who} at ${endpointText(from)} ${hedge(confidence)}went over to ${endpointText(to)}${followed ? `, and ${endpointText(observer)} follows it` : ''}`,
+    details: {
+      trigger: move.trigger,
+      gapSeconds: move.gapSeconds === null ? null : Math.round(move.gapSeconds * 1e6) / 1e6,
+      peer,
+      followed: followed !== undefined,
+      timeline: timeline.map(({ stamp, event }) => ({ time: stamp.timed ? timeText(stamp) : null, frame: stamp.frame, event })),
+      handshakeMsBefore: milliseconds(move.handshakeUsBefore),
+      handshakeMsAfter: milliseconds(move.handshakeUsAfter),
+    },
+    count: moves.length,
+    evidence,
+    because: [
+      `${endpointText(from)} is the side that was contacted: the first initiation of this pair went there.`,
+      moveSentence(move),
+      identitySentence(move),
+      ...(move.own ? ['It leaves the capturing host itself: this is the host that drifts.'] : []),
+      followed
+        ? `${frameText(followed).replace(/^f/, 'F')}: ${endpointText(observer)} sends to the new address from then on. It stays there, for both ends have fresh state.`
+        : `${endpointText(observer)} has not sent to the new address within the capture.`,
+      ...rttSentence(move.handshakeUsBefore, move.handshakeUsAfter),
+    ],
+    ruledOut: [
+      'Roaming of a client: the side that moved is the contacted one.',
+      'A new binding of a NAT: the address changed, not the port alone.',
+      confidence === 'certain'
+        ? 'Another peer on that address: it is proven to be the same one.'
+        : 'Another peer on that address: the old one sends nothing more.',
+    ],
+    remedies: remedies(from, to, observer, confidence === 'certain'),
+  };
+}
+
+const MOST_TIMELINE = 64;
+
+const milliseconds = (microseconds: number | null): number | null => (microseconds === null ? null : Math.round(microseconds) / 1e3);
+
+function rttSentence(before: number | null, after: number | null): string[] {
+  return before === null || after === null
+    ? []
+    : [`A handshake took ${Math.round(before) / 1e3} ms before and ${Math.round(after) / 1e3} ms after.`];
+}
+
+function remedies(from: Required<Endpoint>, to: Required<Endpoint>, observer: Required<Endpoint>, certain: boolean): Remedy[] {
+  const [byPort, byMark, atObserver, keepalive] = wireguardEndpointDrift.remedies;
+  const ip = isIpv6Text(from.ip) ? 'ip -6' : 'ip';
+  const filled: (Remedy | undefined)[] = [
+    byPort && {
+      text: byPort.text,
+      commands: [
+        `${ip} rule add ipproto udp sport ${from.port} lookup 101 priority 100`,
+        `${ip} route add default via GATEWAY dev IFACE src ${from.ip} table 101`,
+      ],
+    },
+    byMark,
+    atObserver && {
+      text: `${atObserver.text.replace('At the observer', `At ${observer.ip}`)}`,
+      commands: [`wg set WG peer KEY endpoint ${endpointText(from)}`],
+    },
+    {
+      text: `Do not translate ${to.ip} back to ${from.ip} by SNAT: the packets still take the wrong uplink, and providers drop foreign sources`,
+      commands: [],
+    },
+    keepalive,
+    certain ? undefined : KEY_ADVICE,
+  ];
+  return filled.filter((each) => each !== undefined);
+}

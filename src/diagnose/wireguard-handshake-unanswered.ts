@@ -1,0 +1,84 @@
+import { Direction } from '../frame.ts';
+import { endpointText } from '../net/ip.ts';
+import type { UnansweredHandshakes } from '../track/wireguard/unanswered.ts';
+import { type Draft, type FindingKind, lessSure } from './kind.ts';
+import type { Knowledge } from './knowledge.ts';
+import { count, number, object, textOrNull } from './schemas.ts';
+import { countText, FrameText, frameText } from './text.ts';
+
+export interface UnansweredHandshakeDetails {
+  attempts: number;
+  spanSeconds: number;
+  reason: string | null;
+  peer: string | null;
+}
+
+export const wireguardHandshakeUnanswered: FindingKind<UnansweredHandshakeDetails> = {
+  kind: 'wireguard-handshake-unanswered',
+  severity: 'warning',
+  subject: ['initiator', 'responder'],
+  details: object({ attempts: count, spanSeconds: number, reason: textOrNull, peer: textOrNull }),
+  means:
+    'A WireGuard peer begins handshakes, every five seconds, and hears nothing. The other side is down or filtered, listens elsewhere, or does not know the key: WireGuard never says no, ' +
+    'a wrong key looks like a dead host. After 90 seconds the kernel gives up until there is data to send.',
+  provenBy: ['At least three initiations in a row without a response or a cookie.'],
+  seenFrom: [
+    'The initiator: that nothing comes back.',
+    'The responder: that initiations arrive and nothing leaves (key, peer or clock), or that responses leave and are lost behind it.',
+  ],
+  looksLike: ['An outage that ended: the pair is answered later (notice).', 'A capture of one direction.'],
+  remedies: [
+    {
+      text: 'On the responder: do initiations arrive (PORT), and does it know the peer',
+      commands: ['tcpdump -ni any udp port PORT', 'wg show'],
+    },
+    {
+      text: 'If they arrive and nothing leaves: compare the public keys on both sides; a clock that went back makes new handshakes look old',
+      commands: ['wg show all dump | cut -f 1-2,4-'],
+    },
+  ],
+  references: ['WireGuard white paper section 6.1', 'Linux drivers/net/wireguard/messages.h: REKEY_TIMEOUT, REKEY_ATTEMPT_TIME'],
+};
+
+export function judgeUnansweredHandshake(found: UnansweredHandshakes, { drops }: Knowledge): Draft<UnansweredHandshakeDetails> {
+  const { initiator, responder, path, attempts, reason, recovered, peer, evidence, direction } = found;
+  const first = evidence.firstOf('initiation');
+  const last = evidence.lastOf('initiation');
+  const confidence = drops ? lessSure('likely') : 'likely';
+  const error = evidence.firstOf('icmp-error');
+  return {
+    subject: { initiator, responder },
+    path,
+    severity: recovered ? 'notice' : 'warning',
+    confidence,
+    title: `${initiator.ip} initiates WireGuard to ${endpointText(responder)} ${countText(attempts, 'time')} without an answer${reason ? ` (${reason})` : recovered ? ', then it recovers' : ''}`,
+    details: { attempts, spanSeconds: Math.round(found.spanSeconds * 1e6) / 1e6, reason, peer },
+    count: attempts,
+    evidence,
+    because: [
+      `${countText(attempts, 'initiation')}${first && last ? `, ${frameText(first)} to ${frameText(last)},` : ''} and neither a response nor a cookie follows.`,
+      ...(reason && error ? [`${FrameText(error)} says why: ${reason}.`] : []),
+      ...(direction === Direction.In
+        ? [
+            'They arrive at the capturing host, and no response leaves it: wrong key, unknown peer, or a clock older than the last handshake.',
+          ]
+        : []),
+      ...(recovered ? [`${FrameText(recovered)}: the peer is heard again. It was an outage.`] : []),
+    ],
+    ruledOut: ['Retries of one slow handshake: none of the attempts is answered.', 'A peer under load: it would answer with a cookie.'],
+    remedies: [
+      ...wireguardHandshakeUnanswered.remedies.map(({ text, commands }) => ({
+        text,
+        commands: commands.map((command) => command.replace('PORT', String(responder.port))),
+      })),
+      ...(direction === Direction.Unknown
+        ? [
+            {
+              text: 'To see where they are lost, capture on the responder',
+              commands: [`tcpdump -i any -y LINUX_SLL2 -w responder.pcap 'udp port ${responder.port}'`],
+            },
+          ]
+        : []),
+    ],
+  };
+}

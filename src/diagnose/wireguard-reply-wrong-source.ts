@@ -1,0 +1,103 @@
+import { endpointText } from '../net/ip.ts';
+import { Evidence } from '../track/evidence.ts';
+import type { WrongResponder } from '../track/wireguard/tracker.ts';
+import { indexText } from '../wire/wireguard.ts';
+import type { Draft, FindingKind } from './kind.ts';
+import { count, list, object, text, textOrNull } from './schemas.ts';
+import { FrameText, frameText, listText } from './text.ts';
+
+export interface WrongResponderDetails {
+  answeredFrom: { ip: string; port: number; packets: number }[];
+  receiverIndex: string;
+  peer: string | null;
+}
+
+export const wireguardReplyWrongSource: FindingKind<WrongResponderDetails> = {
+  kind: 'wireguard-reply-wrong-source',
+  severity: 'error',
+  subject: ['initiator', 'asked'],
+  details: object({
+    answeredFrom: list(object({ ip: text, port: { type: 'integer' }, packets: count })),
+    receiverIndex: text,
+    peer: textOrNull,
+  }),
+  means:
+    'A WireGuard handshake was begun with one address and answered from another one. WireGuard itself accepts that, but the NAT and the firewall before the initiator know only the ' +
+    'address that was asked, and drop what comes from the other one.',
+  provenBy: [
+    'The response’s receiver index is the initiation’s sender index, and its source is another address than the initiation’s destination.',
+  ],
+  seenFrom: ['The responder with `-i any`; the initiator, if nothing before it drops the response.'],
+  looksLike: [
+    'Roaming never happens between an initiation and its response.',
+    'NAT seen on both sides: the initiation is seen on both legs too.',
+  ],
+  remedies: [
+    {
+      text: 'On the responder: let the routing choose the source by port (PORT: its listen port; ADDRESS, GATEWAY, IFACE: of the asked uplink)',
+      commands: [
+        'ip rule add ipproto udp sport PORT lookup 101 priority 100',
+        'ip route add default via GATEWAY dev IFACE src ADDRESS table 101',
+      ],
+    },
+    { text: 'Or a WireGuard interface, or a network namespace, for each uplink', commands: [] },
+  ],
+  references: ['WireGuard white paper section 5.4.3', 'Linux drivers/net/wireguard/socket.c'],
+};
+
+/** Responses that turned out to be a drift, with data before and after, are told there. */
+export function judgeWrongResponder({
+  initiator,
+  asked,
+  path,
+  peer,
+  responses,
+  omitted,
+}: WrongResponder): Draft<WrongResponderDetails> | undefined {
+  const told = responses.filter(({ move }) => !move?.hasDataAfter);
+  const [first] = told;
+  if (!first) return undefined;
+  const evidence = new Evidence();
+  const sources = new Map<string, { ip: string; port: number; packets: number }>();
+  for (const { from, initiation, response } of told) {
+    evidence.add('initiation', initiation);
+    evidence.add('wrong-response', response, `from ${endpointText(from)}`);
+    const source = sources.get(endpointText(from)) ?? { ip: from.ip, port: from.port, packets: 0 };
+    source.packets++;
+    sources.set(endpointText(from), source);
+  }
+  const answeredFrom = [...sources.values()];
+  const [byPort, ...others] = wireguardReplyWrongSource.remedies;
+  return {
+    subject: { initiator, asked },
+    path,
+    confidence: 'certain',
+    title: `${initiator.ip} initiates WireGuard to ${endpointText(asked)} and is answered from ${listText(answeredFrom.map(({ ip }) => ip))}`,
+    details: { answeredFrom, receiverIndex: indexText(first.receiverIndex), peer },
+    count: told.length + omitted,
+    evidence,
+    because: [
+      `${FrameText(first.initiation)}: ${endpointText(initiator)} initiates to ${endpointText(asked)}. The response, ${frameText(first.response)}, comes from ${endpointText(first.from)}.`,
+      `Its receiver index ${indexText(first.receiverIndex)} is the sender index of that initiation: it answers no other one.`,
+      ...(first.atServer ? ['The response leaves the capturing host with this source: nothing on the way changed it.'] : []),
+    ],
+    ruledOut: [
+      'Roaming: nobody moves between an initiation and its response.',
+      'NAT seen on both sides: the initiation did not go to the other address.',
+    ],
+    remedies: [
+      ...(byPort
+        ? [
+            {
+              text: byPort.text,
+              commands: [
+                `ip rule add ipproto udp sport ${asked.port} lookup 101 priority 100`,
+                `ip route add default via GATEWAY dev IFACE src ${asked.ip} table 101`,
+              ],
+            },
+          ]
+        : []),
+      ...others,
+    ],
+  };
+}

@@ -1,0 +1,199 @@
+import { problemKinds } from '../capture/problem.ts';
+import { confidences, type FindingKind, type Schema, severities } from '../diagnose/kind.ts';
+import { findingKinds } from '../diagnose/kinds.ts';
+import {
+  count,
+  endpoint,
+  interfaceName,
+  list,
+  macOrNull,
+  number,
+  numberOrNull,
+  object,
+  text,
+  textOrNull,
+  truth,
+} from '../diagnose/schemas.ts';
+import { recordKinds } from '../track/records.ts';
+import { SCHEMA_VERSION } from '../version.ts';
+
+/** A value that may be null too. */
+const orNull = (schema: Schema): Schema => ({ oneOf: [schema, { type: 'null' }] });
+const endpointOrNull = orNull(endpoint);
+const time = textOrNull;
+const natural: Schema = { type: 'integer', minimum: 1 };
+const naturalOrNull: Schema = { type: ['integer', 'null'] };
+const index: Schema = { type: 'string', pattern: '^0x[0-9a-f]{8}$' };
+const indexOrNull: Schema = orNull(index);
+
+const problem = object({
+  kind: { enum: problemKinds },
+  lost: truth,
+  offset: numberOrNull,
+  frame: numberOrNull,
+  message: text,
+});
+
+const input = object({
+  path: text,
+  format: { enum: ['pcap', 'pcapng', null] },
+  compression: { enum: ['gzip', 'zstd', 'lz4', null] },
+  linktypes: list(text),
+  packets: count,
+  bytes: count,
+  first: time,
+  last: time,
+  interfaces: list(object({ id: count, name: textOrNull, linktype: text, snaplen: count })),
+  drops: object({ kernel: numberOrNull, interface: numberOrNull }),
+  problems: list(problem),
+});
+
+/** A finding of one kind; `details` may gain fields without a new schema version. */
+const findingOf = ({ kind, details, means }: FindingKind): Schema => ({
+  ...object({
+    id: { type: 'string', pattern: `^${kind}:` },
+    kind: { enum: [kind] },
+    severity: { enum: severities },
+    confidence: { enum: confidences },
+    title: text,
+    subject: { type: 'object' },
+    details: { ...details, additionalProperties: true },
+    encapsulation: list(text),
+    related: list(text),
+    first: time,
+    last: time,
+    count,
+    evidenceTotal: count,
+    evidence: list({
+      ...object({ input: count, frame: natural, role: text }),
+      properties: { input: count, frame: natural, role: text, note: text },
+    }),
+    because: list(text),
+    ruledOut: list(text),
+    remedies: list(object({ text, commands: list(text) })),
+    references: list(text),
+  }),
+  description: means,
+});
+
+const arpRecord = object({
+  protocol: { enum: ['arp', 'ndp'] },
+  kind: { enum: ['request', 'probe', 'announcement', 'unsolicited-reply'] },
+  input: count,
+  frame: natural,
+  time,
+  interface: interfaceName,
+  vlan: list(count),
+  encapsulation: list(text),
+  requests: count,
+  asker: object({ mac: macOrNull, ip: textOrNull }),
+  target: text,
+  replies: list(object({ frame: natural, mac: macOrNull, latencyUs: number, interface: interfaceName })),
+  winner: macOrNull,
+});
+
+const udpRecord = object({
+  input: count,
+  client: endpoint,
+  asked: endpoint,
+  encapsulation: list(text),
+  protocol: textOrNull,
+  requests: count,
+  repliesRight: count,
+  answeredFrom: list(object({ ip: text, port: count, packets: count, firstFrame: natural, matchedBy: text })),
+  firstFrame: natural,
+  lastFrame: natural,
+});
+
+const icmpRecord = object({
+  input: count,
+  frame: natural,
+  time,
+  encapsulation: list(text),
+  from: text,
+  to: text,
+  type: count,
+  code: count,
+  about: orNull(object({ protocol: { type: ['string', 'integer'] }, source: endpoint, destination: endpoint })),
+});
+
+const visited = list(object({ ip: text, port: count, firstFrame: natural, lastFrame: natural, packets: count }));
+const wireguardRecord: Schema = {
+  oneOf: [
+    object({
+      type: { enum: ['handshake'] },
+      input: count,
+      encapsulation: list(text),
+      initiator: endpoint,
+      responder: endpoint,
+      senderIndex: index,
+      receiverIndex: indexOrNull,
+      initiationFrames: list(natural),
+      responseFrame: naturalOrNull,
+      responseFrom: endpointOrNull,
+      latencyUs: numberOrNull,
+      peer: textOrNull,
+    }),
+    object({
+      type: { enum: ['session'] },
+      input: count,
+      encapsulation: list(text),
+      initiatorIndex: indexOrNull,
+      responderIndex: indexOrNull,
+      initiatorEndpoints: visited,
+      responderEndpoints: visited,
+      keepalives: count,
+      dataPackets: count,
+      dataBytes: count,
+    }),
+    object({
+      type: { enum: ['cookie'] },
+      input: count,
+      encapsulation: list(text),
+      from: endpoint,
+      to: endpoint,
+      receiverIndex: index,
+      frame: natural,
+      time,
+    }),
+  ],
+};
+
+const records: Record<(typeof recordKinds)[number], Schema> = {
+  arp: arpRecord,
+  udp: udpRecord,
+  icmp: icmpRecord,
+  wireguard: wireguardRecord,
+};
+
+/** JSON Schema (draft 2020-12) of the document that `analyze --json` prints; `$defs` has each record too, as `show … --json` prints them. */
+export function analysisSchema(): Schema & Record<string, unknown> {
+  const stats = object({
+    decoded: count,
+    undecoded: count,
+    malformed: count,
+    truncatedPackets: count,
+    records: object(Object.fromEntries(recordKinds.map((kind) => [kind, count]))),
+    recordsOmitted: count,
+    stateEvicted: count,
+  });
+  const document = object({
+    fluxcap: text,
+    schema: { enum: [SCHEMA_VERSION] },
+    inputs: list(input),
+    findings: list({ oneOf: findingKinds.map(({ kind }) => ({ $ref: `#/$defs/${kind}` })) }),
+    summary: object({ ...Object.fromEntries(severities.map((severity) => [severity, count])), hidden: count }),
+    stats,
+  });
+  const recordLists = Object.fromEntries(recordKinds.map((kind) => [kind, list({ $ref: `#/$defs/record-${kind}` })]));
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'fluxcap analyze --json',
+    ...document,
+    properties: { ...document.properties, records: object(recordLists) },
+    $defs: Object.fromEntries([
+      ...findingKinds.map((kind) => [kind.kind, findingOf(kind)]),
+      ...recordKinds.map((kind) => [`record-${kind}`, records[kind]]),
+    ]),
+  };
+}

@@ -1,0 +1,167 @@
+import { Direction } from '../frame.ts';
+import { ipv4Text } from '../net/ip.ts';
+import { BROADCAST_MAC, isGroupMac, type Mac } from '../net/mac.ts';
+import { ArpOper } from '../wire/arp.ts';
+import { type Packet, PacketType } from '../wire/packet.ts';
+import { addReply, type Exchange, type ExchangeKind, OpenExchanges } from './exchange.ts';
+import type { InterfaceTracker } from './interfaces.ts';
+import type { Neighbourhood } from './neighbourhood.ts';
+import { Segments } from './segments.ts';
+import { stampOf } from './stamp.ts';
+
+/** Copies are told by all 28 octets of the packet. */
+const ARP_WORDS = 7;
+const ZERO_MAC = 0;
+
+export interface ArpEvents {
+  /** An exchange is over, or an answer came that belongs to none. */
+  exchange(exchange: Exchange): void;
+  /** The link layer's source is not the sender that the ARP packet names. */
+  senderMismatch(packet: Packet, segment: number): void;
+}
+
+/** Joins ARP requests with their answers and tells the neighbourhood who claims which address. */
+export class ArpTracker {
+  readonly segments: Segments;
+  private readonly open: OpenExchanges;
+  private readonly neighbourhood: Neighbourhood;
+  private readonly interfaces: InterfaceTracker;
+  private readonly events: ArpEvents;
+
+  constructor(clock: Packet, interfaces: InterfaceTracker, neighbourhood: Neighbourhood, events: ArpEvents) {
+    this.interfaces = interfaces;
+    this.neighbourhood = neighbourhood;
+    this.events = events;
+    this.open = new OpenExchanges(clock, (exchange) => this.close(exchange));
+    this.segments = new Segments(clock, ARP_WORDS, (kept, absorbed) => {
+      this.open.rename(kept, absorbed);
+      neighbourhood.join(kept, absorbed);
+    });
+  }
+
+  get evicted(): number {
+    return this.open.evicted;
+  }
+
+  observe(packet: Packet): void {
+    const { arp } = packet;
+    const { oper } = arp;
+    if (oper !== ArpOper.Request && oper !== ArpOper.Reply) return;
+    for (let i = 0; i < ARP_WORDS; i++) this.segments.fingerprint[i] = arp.word(i);
+    if (this.segments.isCopy(packet, isToAll(packet))) return;
+    const segment = this.segments.of(packet);
+    const linkSource = packet.sourceMac;
+    if (linkSource >= 0 && linkSource !== arp.sha) this.events.senderMismatch(packet, segment);
+    if (oper === ArpOper.Request) this.request(packet, segment);
+    else this.reply(packet, segment);
+  }
+
+  expire(): void {
+    this.segments.expire();
+    this.open.expire();
+  }
+
+  /** The capture is over, or its time starts anew. */
+  finish(): void {
+    this.open.finish();
+  }
+
+  private request(packet: Packet, segment: number): void {
+    const { arp } = packet;
+    this.open.keyIpv4(segment, arp.sha, arp.tpa);
+    const asked = this.open.repeat();
+    if (asked) {
+      asked.requests++;
+      asked.lastRequest = stampOf(packet);
+      asked.broadcast ||= isToAll(packet);
+      if (packet.direction === Direction.Out) asked.direction = Direction.Out;
+    } else {
+      this.open.begin(this.exchangeOf(packet, segment));
+    }
+    if (arp.spa === arp.tpa && arp.spa !== 0) this.claim(packet, segment, 'announcement');
+  }
+
+  private reply(packet: Packet, segment: number): void {
+    const { arp } = packet;
+    const exchange = this.exchangeAnswered(packet, segment);
+    if (exchange) {
+      if (addReply(exchange, packet, arp.sha, this.interfaces.of(packet).name, true)) this.claim(packet, segment, 'answer');
+      return;
+    }
+    if (arp.spa === 0) return;
+    const gratuitous = arp.spa === arp.tpa || arp.tha === BROADCAST_MAC || isToAll(packet);
+    this.claim(packet, segment, gratuitous ? 'announcement' : 'unsolicited');
+    const to = arp.spa === arp.tpa ? null : ipv4Text(arp.tpa);
+    this.neighbourhood.unsolicited(segment, packet.path, ipv4Text(arp.spa), arp.sha, to, stampOf(packet));
+    this.events.exchange(this.unsolicitedOf(packet, segment));
+  }
+
+  /** An answer's target is the asker: by the ARP packet, or, where that field is not filled, by the Ethernet destination. */
+  private exchangeAnswered(packet: Packet, segment: number): Exchange | undefined {
+    const { arp } = packet;
+    if (arp.tha !== ZERO_MAC) {
+      this.open.keyIpv4(segment, arp.tha, arp.spa);
+      const exchange = this.open.find();
+      if (exchange) return exchange;
+    }
+    const to = packet.destinationMac;
+    if (to < 0 || isGroupMac(to) || to === arp.tha) return undefined;
+    this.open.keyIpv4(segment, to, arp.spa);
+    return this.open.find();
+  }
+
+  private claim(packet: Packet, segment: number, kind: 'answer' | 'announcement' | 'unsolicited'): void {
+    const { arp, path, direction } = packet;
+    this.neighbourhood.claim({ protocol: 'arp', segment, path }, ipv4Text(arp.spa), arp.sha, kind, stampOf(packet), direction);
+  }
+
+  private close(exchange: Exchange): void {
+    exchange.segment = this.segments.find(exchange.segment);
+    this.neighbourhood.close(exchange);
+    this.events.exchange(exchange);
+  }
+
+  private exchangeOf(packet: Packet, segment: number): Exchange {
+    const { arp } = packet;
+    const stamp = stampOf(packet);
+    const kind: ExchangeKind = arp.spa === 0 ? 'probe' : arp.spa === arp.tpa ? 'announcement' : 'request';
+    return {
+      protocol: 'arp',
+      kind,
+      segment,
+      path: packet.path,
+      vlans: [...packet.vlans.subarray(0, packet.vlanCount)],
+      interface: this.interfaces.of(packet).name,
+      direction: packet.direction,
+      first: stamp,
+      lastRequest: stamp,
+      requests: 1,
+      asker: { mac: arp.sha, ip: arp.spa === 0 ? null : ipv4Text(arp.spa) },
+      target: ipv4Text(arp.tpa),
+      broadcast: isToAll(packet),
+      replies: [],
+      repliesOmitted: 0,
+    };
+  }
+
+  private unsolicitedOf(packet: Packet, segment: number): Exchange {
+    const { arp } = packet;
+    const exchange = this.exchangeOf(packet, segment);
+    return {
+      ...exchange,
+      kind: 'unsolicited-reply',
+      requests: 0,
+      asker: { mac: arp.sha, ip: ipv4Text(arp.spa) },
+      target: ipv4Text(arp.spa),
+    };
+  }
+}
+
+/** Sent to all stations, as far as the link layer shows; where it shows nothing, a request is taken to be. */
+function isToAll(packet: Packet): boolean {
+  const to: Mac = packet.destinationMac;
+  if (to >= 0) return isGroupMac(to);
+  if (packet.packetType < 0) return packet.arp.oper === ArpOper.Request;
+  if (packet.packetType === PacketType.Outgoing) return packet.arp.oper === ArpOper.Request && packet.arp.tha === ZERO_MAC;
+  return packet.packetType === PacketType.Broadcast || packet.packetType === PacketType.Multicast;
+}

@@ -1,0 +1,5 @@
+/** Capture time as the trackers see it: the packet that is being observed is one. */
+export interface Clock {
+  /** Seconds, never read from the machine's clock. */
+  readonly at: number;
+}

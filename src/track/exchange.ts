@@ -1,0 +1,193 @@
+import { Direction } from '../frame.ts';
+import type { Mac } from '../net/mac.ts';
+import { secondsBetween } from '../net/time.ts';
+import type { Packet } from '../wire/packet.ts';
+import type { Clock } from './clock.ts';
+import type { InterfaceName } from './interfaces.ts';
+import { type Stamp, stampOf } from './stamp.ts';
+import { NONE, Table } from './table.ts';
+
+/** Linux repeats an unanswered request after 1 s (`retrans_time_ms`); what comes later than this begins a new exchange. */
+const IDLE_SEC = 1.2;
+const MOST_OPEN = 16_384;
+/** Of one exchange; more are counted only. */
+const MOST_REPLIES = 64;
+
+export type ExchangeKind = 'request' | 'probe' | 'announcement' | 'unsolicited-reply';
+
+/** One answer to a question for an address. */
+export interface Reply {
+  stamp: Stamp;
+  /** What the answer gives as the address's MAC (SHA; target link-layer address). */
+  mac: Mac;
+  /** Since the nearest request before it; 0 where the clock stepped back. */
+  latencyUs: number;
+  /** Which request of the exchange it follows, from 0, and its place among the answers to that request, from 0. */
+  round: number;
+  rank: number;
+  interface: InterfaceName | null;
+  interfaceId: number;
+  direction: number;
+  /** The link layer's source; -1 where the capture does not show it. */
+  linkSource: Mac;
+  /** Octets of the frame: a host sees its own frames without the padding that the wire adds. */
+  origlen: number;
+  /** NDP: the override flag, missing in what proxies and anycast members send. True for ARP. */
+  override: boolean;
+}
+
+/** A question for an address's MAC with everything that was answered: ARP (RFC 826) or neighbour discovery (RFC 4861). */
+export interface Exchange {
+  protocol: 'arp' | 'ndp';
+  kind: ExchangeKind;
+  /** Of `Segments`, at the time it began. */
+  segment: number;
+  path: number;
+  vlans: number[];
+  interface: InterfaceName | null;
+  direction: number;
+  first: Stamp;
+  lastRequest: Stamp;
+  /** Request frames; copies of one frame count once. */
+  requests: number;
+  asker: { mac: Mac; ip: string | null };
+  target: string;
+  /** Whether a request went to all: an answer to a unicast request says nothing about who else would answer. */
+  broadcast: boolean;
+  replies: Reply[];
+  /** Answers that were not kept. */
+  repliesOmitted: number;
+}
+
+/** MAC of the first answer, or null. */
+export const winnerOf = ({ replies }: Exchange): Mac | null => replies[0]?.mac ?? null;
+
+/**
+ * Exchanges that are open: by segment, asker's MAC and target. The key is written with `keyIpv4` or `keyIpv6`; what comes with every packet is looked
+ * up without allocating.
+ */
+export class OpenExchanges {
+  private readonly table: Table;
+  private readonly open: (Exchange | undefined)[];
+  private readonly closed: (exchange: Exchange) => void;
+
+  constructor(clock: Clock, closed: (exchange: Exchange) => void) {
+    this.table = new Table({ words: 7, limit: MOST_OPEN, idleSec: IDLE_SEC, clock, leave: (id) => this.leave(id) });
+    this.open = new Array(this.table.limit).fill(undefined);
+    this.closed = closed;
+  }
+
+  get evicted(): number {
+    return this.table.evicted;
+  }
+
+  /** @param mac the asker's; @param target as a signed 32-bit integer */
+  keyIpv4(segment: number, mac: Mac, target: number): void {
+    const { key } = this.table;
+    this.keyAsker(segment, mac);
+    key[3] = 0;
+    key[4] = 0;
+    key[5] = 0xffff;
+    key[6] = target;
+  }
+
+  /** @param at where the 16 octets of the target lie in `view` */
+  keyIpv6(segment: number, mac: Mac, view: DataView, at: number): void {
+    this.keyAsker(segment, mac);
+    for (let i = 0; i < 4; i++) this.table.key[3 + i] = view.getInt32(at + 4 * i);
+  }
+
+  /** The open exchange with the key, if there is one. */
+  find(): Exchange | undefined {
+    const id = this.table.find();
+    return id === NONE ? undefined : this.open[id];
+  }
+
+  /** An open exchange by other things than its key: it goes through all. */
+  search(isWanted: (exchange: Exchange) => boolean): Exchange | undefined {
+    for (const id of this.table.ids()) {
+      const exchange = this.open[id];
+      if (exchange && isWanted(exchange)) return exchange;
+    }
+    return undefined;
+  }
+
+  /** As `find`, and the exchange goes on from now. */
+  repeat(): Exchange | undefined {
+    const id = this.table.touch();
+    return id === NONE ? undefined : this.open[id];
+  }
+
+  begin(exchange: Exchange): void {
+    this.open[this.table.add()] = exchange;
+  }
+
+  /** Segments were joined: exchanges of `absorbed` go on in `kept`. Rare. */
+  rename(kept: number, absorbed: number): void {
+    const { table } = this;
+    for (const id of table.ids()) {
+      if (table.keyWord(id, 0) !== absorbed) continue;
+      const exchange = this.open[id];
+      for (let i = 1; i < 7; i++) table.key[i] = table.keyWord(id, i);
+      table.key[0] = kept;
+      table.remove(id);
+      this.open[id] = undefined;
+      // The same question asked in both parts: the one in `kept` goes on, this one is over.
+      if (table.find() !== NONE) {
+        if (exchange) this.closed(exchange);
+      } else if (exchange) {
+        exchange.segment = kept;
+        this.begin(exchange);
+      }
+    }
+  }
+
+  expire(): void {
+    this.table.expire();
+  }
+
+  finish(): void {
+    this.table.clear();
+  }
+
+  private keyAsker(segment: number, mac: Mac): void {
+    const { key } = this.table;
+    key[0] = segment;
+    key[1] = Math.floor(mac / 2 ** 32);
+    key[2] = mac | 0;
+  }
+
+  private leave(id: number): void {
+    const exchange = this.open[id];
+    this.open[id] = undefined;
+    if (exchange) this.closed(exchange);
+  }
+}
+
+/** Adds what `packet` answers to `exchange`, unless it is a copy of an answer that is there. */
+export function addReply(exchange: Exchange, packet: Packet, mac: Mac, name: InterfaceName | null, override: boolean): Reply | undefined {
+  if (exchange.replies.length >= MOST_REPLIES) {
+    exchange.repliesOmitted++;
+    return undefined;
+  }
+  const stamp = stampOf(packet);
+  const round = exchange.requests - 1;
+  const reply = {
+    stamp,
+    mac,
+    latencyUs: Math.max(0, Math.round(secondsBetween(exchange.lastRequest, stamp) * 1e9) / 1e3),
+    round,
+    rank: exchange.replies.filter((each) => each.round === round).length,
+    interface: name,
+    interfaceId: packet.interfaceId,
+    direction: packet.direction,
+    linkSource: packet.sourceMac,
+    origlen: packet.origlen,
+    override,
+  };
+  exchange.replies.push(reply);
+  return reply;
+}
+
+/** Whether the answer left the capturing host itself. */
+export const isOwnReply = ({ direction }: Reply): boolean => direction === Direction.Out;

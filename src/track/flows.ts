@@ -1,0 +1,186 @@
+import { type Endpoint, ipv4Text, ipv6WordsText } from '../net/ip.ts';
+import type { QuotedPacket } from '../wire/icmp.ts';
+import { IPV6_DESTINATION, IPV6_SOURCE, type Packet } from '../wire/packet.ts';
+import { Table } from './table.ts';
+
+/*
+ * The key: both addresses in four words each (IPv4 as 0, 0, 0xffff, address), lower end first; both ports; version and path.
+ */
+const WORDS = 11;
+const UPPER = 4;
+const PORTS = 8;
+const PATH = 9;
+const VERSION = 10;
+const IPV4_MAPPED = 0xffff;
+
+/** Of the entry's own words, these are the flow's; the tracker's follow. */
+const FROM_LOWER = 0;
+const FROM_UPPER = 1;
+const SERIAL = 2;
+const OPENED_BY_LOWER = 3;
+/** Even: doubles may begin here. */
+export const FLOW_OWN_WORDS = 4;
+
+/** Longest silence: what goes on later is a new conversation. */
+const IDLE_SEC = 600;
+
+/**
+ * Pairs of UDP endpoints, whichever side speaks: one look-up for a packet, and everything that trackers know of a conversation hangs on its id. The
+ * ends are called lower and upper by the order of address and port.
+ */
+export class FlowTable {
+  readonly table: Table;
+  /** Of the packet observed last: its flow is new, it came from the lower end, and the flow's id. */
+  isNew = false;
+  fromLower = false;
+  observedId = -1;
+  private serial = 0;
+
+  /** @param own words of the tracker's for each flow, from `wordsOf(id)` on */
+  constructor(clock: Packet, own: number, limit: number, leave: (id: number) => void) {
+    this.table = new Table({ words: WORDS, own: FLOW_OWN_WORDS + own, limit, idleSec: IDLE_SEC, clock, leave });
+  }
+
+  /** The flow of `packet`, added where there is none; counts the packet. Sets `isNew` and `fromLower`. */
+  observe(packet: Packet): number {
+    const { table } = this;
+    this.fromLower = this.writeKey(packet, packet.sourcePort, packet.destinationPort, packet.path);
+    let id = table.touch();
+    this.isNew = id < 0;
+    if (id < 0) {
+      id = table.add();
+      table.words[table.ownOf(id) + SERIAL] = ++this.serial | 0;
+      table.words[table.ownOf(id) + OPENED_BY_LOWER] = this.fromLower ? 1 : 0;
+    }
+    this.count(id, this.fromLower, 1);
+    this.observedId = id;
+    return id;
+  }
+
+  /** The flow of the packet that an ICMP error quotes, or NONE; sets `fromLower` by the quoted packet's source. */
+  findQuoted(quote: QuotedPacket, path: number): number {
+    this.fromLower = this.writeKey(quote, quote.sourcePort, quote.destinationPort, path);
+    return this.table.find();
+  }
+
+  /** A packet that was counted is a copy of one before. */
+  discount(id: number, lower: boolean): void {
+    this.count(id, lower, -1);
+  }
+
+  /** Index in `table.words` of the tracker's words; even. */
+  wordsOf(id: number): number {
+    return this.table.ownOf(id) + FLOW_OWN_WORDS;
+  }
+
+  /** A number that no other flow of this table has had: ids are used again. */
+  serialOf(id: number): number {
+    return this.table.words[this.table.ownOf(id) + SERIAL] ?? 0;
+  }
+
+  /** Whether the end that sent the first packet is the lower one. */
+  openedByLower(id: number): boolean {
+    return this.table.words[this.table.ownOf(id) + OPENED_BY_LOWER] === 1;
+  }
+
+  packetsFrom(id: number, lower: boolean): number {
+    return this.table.words[this.table.ownOf(id) + (lower ? FROM_LOWER : FROM_UPPER)] ?? 0;
+  }
+
+  pathOf(id: number): number {
+    return this.table.keyWord(id, PATH);
+  }
+
+  portOf(id: number, lower: boolean): number {
+    const ports = this.table.keyWord(id, PORTS);
+    return lower ? ports >>> 16 : ports & 0xffff;
+  }
+
+  /** Word `i` of an end's address, IPv4 as 0, 0, 0xffff, address. */
+  addressWord(id: number, lower: boolean, i: number): number {
+    return this.table.keyWord(id, (lower ? 0 : UPPER) + i);
+  }
+
+  /** Allocates. */
+  ipOf(id: number, lower: boolean): string {
+    const word = (i: number): number => this.addressWord(id, lower, i);
+    return this.table.keyWord(id, VERSION) === 4 ? ipv4Text(word(3)) : ipv6WordsText(word(0), word(1), word(2), word(3));
+  }
+
+  /** Allocates. */
+  endOf(id: number, lower: boolean): Required<Endpoint> {
+    return { ip: this.ipOf(id, lower), port: this.portOf(id, lower) };
+  }
+
+  /** Whether an end of one flow has the address of an end of another, whatever their ports. */
+  isSameAddress(a: number, lowerOfA: boolean, b: number, lowerOfB: boolean): boolean {
+    for (let i = 3; i >= 0; i--) if (this.addressWord(a, lowerOfA, i) !== this.addressWord(b, lowerOfB, i)) return false;
+    return true;
+  }
+
+  private count(id: number, lower: boolean, by: number): void {
+    const at = this.table.ownOf(id) + (lower ? FROM_LOWER : FROM_UPPER);
+    this.table.words[at] = (this.table.words[at] ?? 0) + by;
+  }
+
+  /** Writes the key of a packet between these ends; whether its source is the lower end. */
+  private writeKey(packet: Packet | QuotedPacket, sourcePort: number, destinationPort: number, path: number): boolean {
+    const { key } = this.table;
+    const lower =
+      packet.version === 4 ? isLowerIpv4(packet, sourcePort, destinationPort) : isLowerIpv6(packet, sourcePort, destinationPort);
+    const source = lower ? 0 : UPPER;
+    const destination = UPPER - source;
+    writeAddress(key, source, packet, true);
+    writeAddress(key, destination, packet, false);
+    key[PORTS] = lower ? (sourcePort << 16) | destinationPort : (destinationPort << 16) | sourcePort;
+    key[PATH] = path;
+    key[VERSION] = packet.version;
+    return lower;
+  }
+}
+
+type Addressed = Pick<Packet, 'version' | 'src4' | 'dst4' | 'view' | 'ipAt'>;
+
+/** Writes the source or the destination of a packet into four words of a key. */
+export function writeAddress(key: Int32Array, at: number, packet: Addressed, source: boolean): void {
+  if (packet.version === 4) {
+    key[at] = 0;
+    key[at + 1] = 0;
+    key[at + 2] = IPV4_MAPPED;
+    key[at + 3] = source ? packet.src4 : packet.dst4;
+    return;
+  }
+  const { view } = packet;
+  const octet = packet.ipAt + (source ? IPV6_SOURCE : IPV6_DESTINATION);
+  key[at] = view.getInt32(octet);
+  key[at + 1] = view.getInt32(octet + 4);
+  key[at + 2] = view.getInt32(octet + 8);
+  key[at + 3] = view.getInt32(octet + 12);
+}
+
+/** Whether four words hold the source or the destination of a packet. */
+export function isSameAddress(words: Int32Array, at: number, packet: Addressed, source: boolean): boolean {
+  writeAddress(compared, 0, packet, source);
+  for (let i = 3; i >= 0; i--) if (words[at + i] !== compared[i]) return false;
+  return true;
+}
+
+const compared = new Int32Array(4);
+
+/** The text of the address in four words. Allocates. */
+export function addressText(words: Int32Array, at: number): string {
+  const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = [words[at], words[at + 1], words[at + 2], words[at + 3]];
+  return w0 === 0 && w1 === 0 && w2 === IPV4_MAPPED ? ipv4Text(w3) : ipv6WordsText(w0, w1, w2, w3);
+}
+
+const isLowerIpv4 = ({ src4, dst4 }: Addressed, sourcePort: number, destinationPort: number): boolean =>
+  src4 < dst4 || (src4 === dst4 && sourcePort <= destinationPort);
+
+function isLowerIpv6({ view, ipAt }: Addressed, sourcePort: number, destinationPort: number): boolean {
+  for (let i = 0; i < 16; i += 4) {
+    const source = view.getInt32(ipAt + IPV6_SOURCE + i);
+    const destination = view.getInt32(ipAt + IPV6_DESTINATION + i);
+    if (source !== destination) return source < destination;
+  }
+  return sourcePort <= destinationPort;
+}

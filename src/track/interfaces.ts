@@ -1,0 +1,102 @@
+import { type CaptureInterface, Direction } from '../frame.ts';
+import { linktypeName } from '../wire/linktype.ts';
+import { type Packet, PacketType } from '../wire/packet.ts';
+
+/** What names an interface in records: SLL2's ifindex, else the pcapng interface id; name null where unknown. */
+export interface InterfaceName {
+  index: number;
+  name: string | null;
+}
+
+/** An interface of the observed host, or the one place that a capture without interfaces has. */
+export interface ObservedInterface {
+  /** Small, from 0, in the order of appearance: what other trackers put into their keys. */
+  readonly id: number;
+  /** Null where the capture knows no interfaces. */
+  readonly name: InterfaceName | null;
+  readonly linktype: string;
+  /** What the capture says of its addresses. */
+  readonly addresses: readonly string[];
+  packets: number;
+  /** Frames that came in and went out, where the capture says it. */
+  in: number;
+  out: number;
+}
+
+/** Far more than any host has. */
+const MOST_INTERFACES = 16_384;
+
+/** Counts what passed on each interface and gives interfaces their ids. */
+export class InterfaceTracker {
+  private readonly known: ObservedInterface[] = [];
+  /** By `CaptureInterface.key`, then by ifindex. */
+  private readonly bySource: Map<number, ObservedInterface>[] = [];
+  private lastSource: CaptureInterface | undefined;
+  private lastIndex = -1;
+  private last: ObservedInterface | undefined;
+
+  /** Counts the frame and gives the packet its `interfaceId`. Called once for each frame. */
+  observe(packet: Packet): void {
+    const { source, ifindex } = packet;
+    const observed = this.last && this.lastSource === source && this.lastIndex === ifindex ? this.last : this.lookUp(packet);
+    observed.packets++;
+    if (packet.direction === Direction.In) {
+      if (packet.packetType !== PacketType.OtherHost) observed.in++;
+    } else if (packet.direction === Direction.Out) observed.out++;
+    packet.interfaceId = observed.id;
+  }
+
+  /** The interface of the packet that was observed last, or before, by the id it was given. */
+  of({ interfaceId }: Packet): ObservedInterface {
+    const observed = this.known[interfaceId];
+    if (!observed) throw new Error(`no interface has the id ${interfaceId}`);
+    return observed;
+  }
+
+  get list(): readonly ObservedInterface[] {
+    return this.known;
+  }
+
+  private lookUp({ source, ifindex }: Packet): ObservedInterface {
+    // A pcapng interface called "any" holds many of the host's interfaces: the index is what tells them apart.
+    const indices = this.indicesOf(source.key);
+    let observed = indices.get(ifindex);
+    if (!observed) {
+      // A capture with more interfaces is forged: what comes after counts to the last one.
+      observed = (this.known.length >= MOST_INTERFACES && this.known.at(-1)) || this.meet(source, ifindex);
+      if (this.known.length < MOST_INTERFACES) indices.set(ifindex, observed);
+    }
+    this.lastSource = source;
+    this.lastIndex = ifindex;
+    this.last = observed;
+    return observed;
+  }
+
+  private indicesOf(key: number): Map<number, ObservedInterface> {
+    const known = this.bySource[key];
+    if (known) return known;
+    const indices = new Map<number, ObservedInterface>();
+    this.bySource[key] = indices;
+    return indices;
+  }
+
+  private meet(source: CaptureInterface, ifindex: number): ObservedInterface {
+    const observed = {
+      id: this.known.length,
+      name: nameOf(source, ifindex),
+      linktype: linktypeName(source.linktype),
+      addresses: ifindex < 0 ? source.ips : [],
+      packets: 0,
+      in: 0,
+      out: 0,
+    };
+    this.known.push(observed);
+    return observed;
+  }
+}
+
+/** SLL2 gives an index and no name: the name that pcapng has is that of the whole capture (`any`). */
+function nameOf(source: CaptureInterface, ifindex: number): InterfaceName | null {
+  if (ifindex >= 0) return { index: ifindex, name: null };
+  return source.id === null ? null : { index: source.id, name: source.name };
+}

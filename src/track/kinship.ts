@@ -1,0 +1,146 @@
+import { type Mac, macOfEui64 } from '../net/mac.ts';
+import { EtherType } from '../wire/ethernet.ts';
+import { readIdentities } from '../wire/identity.ts';
+import { IPV6_SOURCE, IpProtocol, type Packet } from '../wire/packet.ts';
+import { TcpFlag } from '../wire/tcp.ts';
+import { BoundedMap } from './bounded-map.ts';
+import { writeAddress } from './flows.ts';
+import { readStamp, STAMP_WORDS, type Stamp, stampOf, writeStamp } from './stamp.ts';
+import { NONE, Table } from './table.ts';
+
+const MOST_NAMED = 8192;
+const MOST_NAMES = 8;
+const MOST_PAIRS = 4096;
+const SYN_LIMIT = 16_384;
+/** Two addresses of four words, both ports. */
+const CONNECTION_WORDS = 9;
+/** A SYN is repeated after 1, 3, 7 s; an answer that comes later belongs to a later one. */
+const SYN_IDLE_SEC = 10;
+
+/** What makes two MACs one machine. */
+export interface Kinship {
+  /** Something that went in by one MAC and came out by the other: request and answer, each time. */
+  crossings: number;
+  request: Stamp | undefined;
+  answer: Stamp | undefined;
+  what: string;
+  /** Names that both give: LLDP, DHCP. */
+  names: string[];
+}
+
+/** Collects facts by which MACs belong to one machine: transactions that enter by one and leave by another, and names that they share. */
+export class KinshipTracker {
+  private readonly names = new BoundedMap<Mac, Set<string>>(MOST_NAMED);
+  private readonly crossed = new BoundedMap<string, Kinship>(MOST_PAIRS);
+  private readonly syns: Table;
+
+  constructor(clock: Packet) {
+    // Own words: the SYN's stamp and its destination MAC as a double.
+    this.syns = new Table({ words: CONNECTION_WORDS, own: STAMP_WORDS + 2, limit: SYN_LIMIT, idleSec: SYN_IDLE_SEC, clock });
+  }
+
+  get evicted(): number {
+    return this.names.evicted + this.crossed.evicted;
+  }
+
+  /** A TCP segment with SYN, on Ethernet. */
+  observeSyn(packet: Packet): void {
+    const isAnswer = (packet.tcpFlags & TcpFlag.Ack) !== 0;
+    writeConnection(this.syns.key, packet, isAnswer);
+    const id = this.syns.find();
+    if (isAnswer) {
+      if (id !== NONE) this.answerSyn(packet, id);
+      return;
+    }
+    const own = this.syns.ownOf(id === NONE ? this.syns.add() : id);
+    writeStamp(this.syns, own, packet);
+    this.syns.doubles[(own + STAMP_WORDS) >> 1] = packet.destinationMac;
+  }
+
+  private answerSyn(packet: Packet, id: number): void {
+    const own = this.syns.ownOf(id);
+    const entered = this.syns.doubles[(own + STAMP_WORDS) >> 1] ?? -1;
+    const left = packet.sourceMac;
+    if (entered !== left) this.cross(entered, left, readStamp(this.syns, own), stampOf(packet), 'SYN and SYN-ACK of one connection');
+    this.syns.remove(id);
+  }
+
+  /** DHCP and LLDP name their sender; an IPv6 link-local address may hold another MAC of it. */
+  observeNames(packet: Packet): void {
+    const sender = packet.sourceMac;
+    if (sender < 0) return;
+    for (const { mac, name } of readIdentities(packet)) this.name(mac ?? sender, name);
+  }
+
+  /** Router and neighbour discovery from a link-local address that was made of another MAC (RFC 4291 appendix A). */
+  observeLinkLocal(packet: Packet): void {
+    const { view, ipAt } = packet;
+    const sender = packet.sourceMac;
+    if (sender < 0 || view.getUint16(ipAt + IPV6_SOURCE) !== 0xfe80) return;
+    const mac = macOfEui64(view.getUint32(ipAt + IPV6_SOURCE + 8), view.getUint32(ipAt + IPV6_SOURCE + 12));
+    if (mac === undefined || mac === sender) return;
+    const name = `IPv6 ${packet.sourceIp}`;
+    this.name(sender, name);
+    this.name(mac, name);
+  }
+
+  /** A request went to the MAC `entered`, its answer came from `left`. */
+  cross(entered: Mac, left: Mac, request: Stamp, answer: Stamp, what: string): void {
+    if (entered < 0 || left < 0 || entered === left) return;
+    const kin = this.crossed.take(pairKey(entered, left), () => ({ crossings: 0, request: undefined, answer: undefined, what, names: [] }));
+    kin.crossings++;
+    kin.request ??= request;
+    kin.answer ??= answer;
+  }
+
+  /** What is known to connect two MACs. */
+  between(a: Mac, b: Mac): Kinship {
+    const crossed = this.crossed.get(pairKey(a, b));
+    const namesOfB = this.names.get(b);
+    const names = [...(this.names.get(a) ?? [])].filter((name) => namesOfB?.has(name));
+    return { crossings: 0, request: undefined, answer: undefined, what: '', ...crossed, names };
+  }
+
+  /** Names of their own that set two MACs apart: both are named, and nothing is common. */
+  areNamedApart(a: Mac, b: Mac): boolean {
+    const dhcp = (mac: Mac): string[] =>
+      [...(this.names.get(mac) ?? [])].filter((name) => name.startsWith('DHCP') || name.startsWith('LLDP'));
+    const namesOfA = dhcp(a);
+    const namesOfB = dhcp(b);
+    return namesOfA.length > 0 && namesOfB.length > 0 && !namesOfA.some((name) => namesOfB.includes(name));
+  }
+
+  expire(): void {
+    this.syns.expire();
+  }
+
+  finish(): void {
+    this.syns.clear();
+  }
+
+  reset(): void {
+    this.names.clear();
+    this.crossed.clear();
+  }
+
+  private name(mac: Mac, name: string): void {
+    const names = this.names.take(mac, () => new Set());
+    if (names.size < MOST_NAMES) names.add(name);
+  }
+}
+
+const pairKey = (a: Mac, b: Mac): string => (a < b ? `${a}/${b}` : `${b}/${a}`);
+
+/** The connection's addresses and ports, the side first that sent the SYN. */
+function writeConnection(key: Int32Array, packet: Packet, isAnswer: boolean): void {
+  const { sourcePort, destinationPort } = packet;
+  writeAddress(key, 0, packet, !isAnswer);
+  writeAddress(key, 4, packet, isAnswer);
+  key[8] = isAnswer ? (destinationPort << 16) | sourcePort : (sourcePort << 16) | destinationPort;
+}
+
+const DHCP_SERVER_PORT = 67;
+
+/** Whether `observeNames` could learn something: cheap, for every packet. */
+export const mayNameSender = ({ etherType, transport, destinationPort, version }: Packet): boolean =>
+  (transport === IpProtocol.Udp && destinationPort === DHCP_SERVER_PORT) || (version === 0 && etherType === EtherType.Lldp);

@@ -1,0 +1,214 @@
+import { isGroupMac } from '../net/mac.ts';
+import { NdpView } from '../wire/ndp.ts';
+import { IPV6_DESTINATION, IPV6_SOURCE, type Packet } from '../wire/packet.ts';
+import { virtualMac } from '../wire/virtual-mac.ts';
+import type { ArpEvents } from './arp.ts';
+import { BoundedMap } from './bounded-map.ts';
+import { Evidence } from './evidence.ts';
+import { addReply, type Exchange, type ExchangeKind, OpenExchanges } from './exchange.ts';
+import type { InterfaceTracker } from './interfaces.ts';
+import type { Neighbourhood } from './neighbourhood.ts';
+import { Segments } from './segments.ts';
+import { type Stamp, stampOf } from './stamp.ts';
+
+/** Copies are told by the IPv6 source, the target, type and flags, and the link-layer address. */
+const NDP_WORDS = 12;
+const UNSPECIFIED = '::';
+/** A host that checks an address sends its probe and waits this long for objections (RFC 4862: RetransTimer), with room for delay. */
+const PROBE_SEC = 3;
+const MOST_PROBES = 1024;
+const MOST_CONFLICTS = 1024;
+
+/** Two hosts that want, or have, one IPv6 address: seen while one of them checks whether it may have it (RFC 4862 section 5.4). */
+export interface AddressConflict {
+  ip: string;
+  segment: number;
+  path: number;
+  /** Who checked, and who has it or checked at the same time. */
+  macs: Set<number>;
+  count: number;
+  /** Another probe, not an advertisement, was the objection. */
+  simultaneous: boolean;
+  evidence: Evidence;
+}
+
+interface Probe {
+  mac: number;
+  nonce: string | null;
+  stamp: Stamp;
+}
+
+/** Joins neighbour solicitations with their advertisements, as `ArpTracker` does with ARP, and watches duplicate address detection. */
+export class NdpTracker {
+  readonly segments: Segments;
+  readonly conflicts = new BoundedMap<string, AddressConflict>(MOST_CONFLICTS);
+  private readonly ndp = new NdpView();
+  private readonly open: OpenExchanges;
+  private readonly probes = new BoundedMap<string, Probe>(MOST_PROBES);
+  private readonly interfaces: InterfaceTracker;
+  private readonly neighbourhood: Neighbourhood;
+  private readonly events: Pick<ArpEvents, 'exchange'>;
+
+  constructor(clock: Packet, interfaces: InterfaceTracker, neighbourhood: Neighbourhood, events: Pick<ArpEvents, 'exchange'>) {
+    this.interfaces = interfaces;
+    this.neighbourhood = neighbourhood;
+    this.events = events;
+    this.open = new OpenExchanges(clock, (exchange) => this.close(exchange));
+    this.segments = new Segments(clock, NDP_WORDS, (kept, absorbed) => {
+      this.open.rename(kept, absorbed);
+      neighbourhood.join(kept, absorbed);
+    });
+  }
+
+  get evicted(): number {
+    return this.open.evicted + this.conflicts.evicted;
+  }
+
+  observe(packet: Packet): void {
+    const { ndp } = this;
+    if (!ndp.place(packet)) return;
+    const linkAddress = ndp.linkAddress;
+    this.fingerprint(packet, linkAddress);
+    const toAll = isToGroup(packet);
+    if (this.segments.isCopy(packet, toAll)) return;
+    const segment = this.segments.of(packet);
+    if (ndp.isSolicitation) this.solicitation(packet, segment);
+    else this.advertisement(packet, segment, linkAddress);
+  }
+
+  expire(): void {
+    this.segments.expire();
+    this.open.expire();
+  }
+
+  finish(): void {
+    this.open.finish();
+    this.probes.clear();
+  }
+
+  private solicitation(packet: Packet, segment: number): void {
+    const { ndp } = this;
+    const mac = packet.sourceMac;
+    const probe = packet.sourceIp === UNSPECIFIED;
+    if (probe) this.probe(packet, segment, mac);
+    this.open.keyIpv6(segment, mac, ndp.view, ndp.targetAt);
+    const asked = this.open.repeat();
+    if (asked) {
+      asked.requests++;
+      asked.lastRequest = stampOf(packet);
+    } else {
+      this.open.begin(this.exchangeOf(packet, segment, probe ? 'probe' : 'request'));
+    }
+  }
+
+  private advertisement(packet: Packet, segment: number, linkAddress: number): void {
+    const { ndp } = this;
+    const { target } = ndp;
+    // Without the option the frame's own source is the address (unicast answers may leave it out).
+    const mac = linkAddress >= 0 ? linkAddress : packet.sourceMac;
+    this.objection(packet, segment, target, mac);
+    const exchange = ndp.isSolicited ? this.exchangeAnswered(packet, segment) : undefined;
+    const stamp = stampOf(packet);
+    const place = { protocol: 'ndp', segment, path: packet.path } as const;
+    if (exchange) {
+      const { name } = this.interfaces.of(packet);
+      if (addReply(exchange, packet, mac, name, ndp.isOverride))
+        this.neighbourhood.claim(place, target, mac, 'answer', stamp, packet.direction);
+      return;
+    }
+    if (ndp.isSolicited) return;
+    this.neighbourhood.claim(place, target, mac, 'announcement', stamp, packet.direction);
+    const unsolicited = this.exchangeOf(packet, segment, 'unsolicited-reply');
+    this.events.exchange({ ...unsolicited, requests: 0, asker: { mac, ip: target } });
+  }
+
+  /** The asker is whose address the advertisement goes to: by MAC, as in the exchange's key. */
+  private exchangeAnswered(packet: Packet, segment: number): Exchange | undefined {
+    const { ndp } = this;
+    const to = packet.destinationMac;
+    if (to >= 0 && !isGroupMac(to)) {
+      this.open.keyIpv6(segment, to, ndp.view, ndp.targetAt);
+      return this.open.find();
+    }
+    // LINUX_SLL2 shows no destination MAC: the asker is known by its address.
+    const asker = packet.destinationIp;
+    return this.open.search((exchange) => exchange.asker.ip === asker && exchange.segment === segment && exchange.target === ndp.target);
+  }
+
+  /** A host checks an address before it uses it; if another host does the same at the same time, neither may have it. */
+  private probe(packet: Packet, segment: number, mac: number): void {
+    const { target, nonce } = this.ndp;
+    const key = `${segment}/${target}`;
+    const before = this.probes.get(key);
+    const stamp = stampOf(packet);
+    const another = before && before.mac !== mac && stamp.at - before.stamp.at <= PROBE_SEC && (nonce === null || before.nonce !== nonce);
+    if (another) this.conflict(packet, segment, target, before, mac, true);
+    else this.probes.set(key, { mac, nonce, stamp });
+  }
+
+  private objection(packet: Packet, segment: number, target: string, mac: number): void {
+    const before = this.probes.get(`${segment}/${target}`);
+    if (!before || before.mac === mac || packet.at - before.stamp.at > PROBE_SEC) return;
+    // An answer to a probe goes to all nodes (RFC 4861 section 7.2.4).
+    if (packet.destinationIp === 'ff02::1' && virtualMac(mac) === undefined) this.conflict(packet, segment, target, before, mac, false);
+  }
+
+  private conflict(packet: Packet, segment: number, ip: string, before: Probe, mac: number, simultaneous: boolean): void {
+    const conflict = this.conflicts.take(`${segment}/${ip}`, () => ({
+      ip,
+      segment,
+      path: packet.path,
+      macs: new Set(),
+      count: 0,
+      simultaneous,
+      evidence: new Evidence(),
+    }));
+    conflict.count++;
+    conflict.macs.add(before.mac).add(mac);
+    conflict.evidence.add('probe', before.stamp);
+    conflict.evidence.add(simultaneous ? 'other-probe' : 'objection', stampOf(packet));
+  }
+
+  private close(exchange: Exchange): void {
+    exchange.segment = this.segments.find(exchange.segment);
+    this.neighbourhood.close(exchange);
+    this.events.exchange(exchange);
+  }
+
+  private exchangeOf(packet: Packet, segment: number, kind: ExchangeKind): Exchange {
+    const stamp = stampOf(packet);
+    return {
+      protocol: 'ndp',
+      kind,
+      segment,
+      path: packet.path,
+      vlans: [...packet.vlans.subarray(0, packet.vlanCount)],
+      interface: this.interfaces.of(packet).name,
+      direction: packet.direction,
+      first: stamp,
+      lastRequest: stamp,
+      requests: 1,
+      asker: { mac: packet.sourceMac, ip: kind === 'probe' ? null : packet.sourceIp },
+      target: this.ndp.target,
+      broadcast: isToGroup(packet),
+      replies: [],
+      repliesOmitted: 0,
+    };
+  }
+
+  private fingerprint(packet: Packet, linkAddress: number): void {
+    const { fingerprint } = this.segments;
+    const { view, ipAt, transportAt } = packet;
+    for (let i = 0; i < 4; i++) {
+      fingerprint[i] = view.getInt32(ipAt + IPV6_SOURCE + 4 * i);
+      fingerprint[4 + i] = view.getInt32(this.ndp.targetAt + 4 * i);
+    }
+    fingerprint[8] = view.getUint16(transportAt);
+    fingerprint[9] = view.getInt32(transportAt + 4);
+    fingerprint[10] = Math.floor(linkAddress / 2 ** 32) ^ view.getInt32(ipAt + IPV6_DESTINATION + 12);
+    fingerprint[11] = linkAddress | 0;
+  }
+}
+
+/** Sent to a group (solicited-node or all nodes), by the IPv6 destination: the link layer need not show it. */
+const isToGroup = ({ view, ipAt }: Packet): boolean => view.getUint8(ipAt + IPV6_DESTINATION) === 0xff;

@@ -1,0 +1,530 @@
+import { Direction } from '../frame.ts';
+import type { Mac } from '../net/mac.ts';
+import { virtualMac } from '../wire/virtual-mac.ts';
+import { BoundedMap } from './bounded-map.ts';
+import { Evidence } from './evidence.ts';
+import { type Exchange, isOwnReply, type Reply } from './exchange.ts';
+import type { InterfaceName } from './interfaces.ts';
+import { compareStamps, type Stamp } from './stamp.ts';
+
+const MOST_ADDRESSES = 8192;
+const MOST_STATIONS = 8192;
+/** Addresses one MAC answers for: a proxy answers for whole networks. */
+const MOST_ANSWERED = 512;
+const MOST_RUNS = 64;
+const MOST_CLAIMS = 256;
+const MOST_NAMED = 16;
+const MOST_REQUESTS = 4;
+/** Unasked claims of one MAC after which it is watched. */
+const SUSPICIOUS = 2;
+
+/** How a MAC came to be connected with an address. */
+export type ClaimKind = 'answer' | 'announcement' | 'unsolicited';
+
+/** Where an address is asked for: the protocol that asks, the segment, and the tunnels around it. */
+export interface Place {
+  protocol: Exchange['protocol'];
+  segment: number;
+  path: number;
+}
+
+/** One MAC that answers for an address, or says that it has it. */
+export interface Claim {
+  mac: Mac;
+  /** Answers to requests, in frames. */
+  answers: number;
+  /** Exchanges in which it answered first. */
+  firstAnswers: number;
+  /** Questions to all that it alone answered. */
+  alone: number;
+  /** Claims of any kind that left the capturing host itself, and those that came to it. */
+  own: number;
+  foreign: number;
+  announcements: number;
+  first: Stamp;
+  last: Stamp;
+  /** Of the answers alone; undefined where there was none. */
+  firstAnswer: Stamp | undefined;
+  lastAnswer: Stamp | undefined;
+  latencyUsSum: number;
+  /** Where its latest answer was seen. */
+  interface: InterfaceName | null;
+}
+
+/** Consecutive claims of one MAC for an address. */
+export interface Run {
+  mac: Mac;
+  first: Stamp;
+  last: Stamp;
+  /** It began with an announcement. */
+  announced: boolean;
+}
+
+/** Exchanges of one address that were answered by several MACs. */
+export interface Doubles {
+  exchanges: number;
+  /** Requests to all that several MACs answered, and in how many of them each MAC came first. */
+  rounds: number;
+  ranks: Map<Mac, number>;
+  /** Seconds between the first and the second answer of a round. */
+  gapMost: number;
+  gapSum: number;
+  macs: Set<Mac>;
+  /** Those that insist on their answer (NDP's override flag; always in ARP). */
+  overriding: Set<Mac>;
+  first: Stamp;
+  last: Stamp;
+  /** The capturing host itself answered by several of its interfaces: seen in one exchange. */
+  atHost: { exchange: Exchange; replies: [Reply, Reply] } | undefined;
+  /** The capturing host answered, and so did another one. */
+  ownAndForeign: { exchange: Exchange; own: Reply; foreign: Reply } | undefined;
+  /** One answer was seen as a host sees its own frames, unpadded, the other one as from the wire. */
+  unpadded: { exchange: Exchange; own: Reply; foreign: Reply } | undefined;
+  evidence: Evidence;
+}
+
+/** A MAC that asks with an address as its sender, without ever answering for it (yet). */
+export interface AskedWith {
+  mac: Mac;
+  exchanges: number;
+  /** Its first requests, and the last one. */
+  requests: Stamp[];
+  first: Stamp;
+  last: Stamp;
+  targets: string[];
+  /** Of the latest request; the interface is that of a request that left the capturing host, if any did. */
+  interface: InterfaceName | null;
+  out: boolean;
+}
+
+/** Answers that nobody asked for, by one MAC. */
+export interface Unsolicited {
+  mac: Mac;
+  count: number;
+  first: Stamp;
+  last: Stamp;
+  /** Longest time between two of them. */
+  gapMost: number;
+  /** IPs to which they went. */
+  targets: Set<string>;
+  evidence: Evidence;
+}
+
+/** Requests for an address that nobody answered. */
+export interface Unanswered {
+  exchanges: number;
+  requests: number;
+  first: Stamp;
+  last: Stamp;
+  askers: Map<Mac, { ip: string | null; exchanges: number; requests: number; own: boolean }>;
+  evidence: Evidence;
+}
+
+/** An address on a segment: who answers for it, who says that it has it, who asks with it. */
+export class Address {
+  readonly ip: string;
+  readonly protocol: Exchange['protocol'];
+  segment: number;
+  readonly path: number;
+  /** Exchanges with a question for it, whether or not they were answered; announcements apart. */
+  requests = 0;
+  readonly claims = new Map<Mac, Claim>();
+  runs: Run[] = [];
+  doubles: Doubles | undefined;
+  /** Every host asks with its own address, few with anything else: the maps are made when they are needed. */
+  askedWith: Map<Mac, AskedWith> | undefined;
+  unsolicited: Map<Mac, Unsolicited> | undefined;
+  unanswered: Unanswered | undefined;
+
+  constructor(ip: string, protocol: Exchange['protocol'], segment: number, path: number) {
+    this.ip = ip;
+    this.protocol = protocol;
+    this.segment = segment;
+    this.path = path;
+  }
+}
+
+/** A MAC on a segment. */
+export interface Station {
+  mac: Mac;
+  /** Addresses that it answered for, with the seconds of the first and the last time. */
+  answered: BoundedMap<string, { first: number; last: number }>;
+  /** Addresses that it asked with. */
+  askedWith: string[];
+  /** It got an answer to something it asked: what it asks is answered within view. */
+  answeredExchanges: number;
+  /** Different addresses that it asked for and that nobody answered, as far as they were counted. */
+  unansweredTargets: string[];
+}
+
+/** What a segment's questions and answers for addresses show, in bounded memory. */
+export class Neighbourhood {
+  private readonly addresses: BoundedMap<string, Address>;
+  /** By segment: the MACs that are asker or answerer of every answer seen. */
+  private readonly common = new Map<number, Set<Mac>>();
+  private readonly stations: BoundedMap<string, Station>;
+  /** Whether frames with this link-layer source left the capturing host. */
+  private readonly isOwnMac: (mac: Mac) => boolean;
+  /** A MAC repeatedly claims, unasked, what another one has: perhaps traffic passes through it. */
+  private readonly suspect: (mac: Mac) => void;
+
+  constructor(isOwnMac: (mac: Mac) => boolean, suspect: (mac: Mac) => void) {
+    this.isOwnMac = isOwnMac;
+    this.suspect = suspect;
+    this.addresses = new BoundedMap(MOST_ADDRESSES);
+    this.stations = new BoundedMap(MOST_STATIONS);
+  }
+
+  get evicted(): number {
+    return this.addresses.evicted + this.stations.evicted;
+  }
+
+  get list(): Address[] {
+    return [...this.addresses.values()];
+  }
+
+  addressOf(segment: number, protocol: Exchange['protocol'], ip: string): Address | undefined {
+    return this.addresses.get(`${segment}/${protocol}/${ip}`);
+  }
+
+  stationOf(segment: number, mac: Mac): Station | undefined {
+    return this.stations.get(`${segment}/${mac}`);
+  }
+
+  /** Every station of a segment. For judging: it goes through all. */
+  stationsOf(segment: number): Station[] {
+    const prefix = `${segment}/`;
+    return [...this.stations.keys()].flatMap((key) => (key.startsWith(prefix) ? (this.stations.get(key) ?? []) : []));
+  }
+
+  /**
+   * Whether answers to this asker pass where the capture was taken. Answers are unicast: on a switch only those from and to the capturing host are
+   * seen, and that one is asker or answerer of all of them.
+   */
+  hearsAnswersTo(segment: number, asker: Mac): boolean {
+    const common = this.common.get(segment);
+    return common === undefined || common.size === 0 || common.has(asker);
+  }
+
+  /** A MAC answered for an address, or announced it. Called when it happens. */
+  claim(place: Place, ip: string, mac: Mac, kind: ClaimKind, stamp: Stamp, direction: number): void {
+    const { segment, path, protocol } = place;
+    const address = this.address(segment, path, protocol, ip);
+    let claim = address.claims.get(mac);
+    if (!claim) {
+      // So many MACs for one address are forged; the first ones tell the story.
+      if (address.claims.size >= MOST_CLAIMS) return;
+      claim = newClaim(mac, stamp);
+      address.claims.set(mac, claim);
+    }
+    claim.last = stamp;
+    // It is there: what went unanswered before is over.
+    address.unanswered = undefined;
+    if (kind === 'announcement') claim.announcements++;
+    if (direction === Direction.Out) claim.own++;
+    else if (direction === Direction.In) claim.foreign++;
+    this.run(address, mac, kind, stamp);
+    if (kind !== 'unsolicited') this.station(segment, mac).answered.take(ip, () => ({ first: stamp.at, last: stamp.at })).last = stamp.at;
+  }
+
+  /** An exchange is over. */
+  close(exchange: Exchange): void {
+    const { segment, path, protocol, target, asker, replies, kind } = exchange;
+    const address = this.address(segment, path, protocol, target);
+    const station = this.station(segment, asker.mac);
+    if (kind !== 'announcement') address.requests++;
+    this.countAnswers(address, exchange);
+    if (kind === 'request' && asker.ip !== null && asker.ip !== target) this.askedWith(exchange, asker.ip);
+    for (const { mac } of replies) this.narrow(segment, asker.mac, mac);
+    if (replies.length > 0) station.answeredExchanges++;
+    else if (kind === 'request' && target !== asker.ip) this.unanswered(address, station, exchange);
+    const macs = new Set(replies.map(({ mac }) => mac));
+    // Who announces an address and is answered shares it with whoever answers.
+    if (kind === 'announcement' && replies.length > 0) macs.add(asker.mac);
+    if (macs.size > 1) this.double(address, exchange, macs);
+  }
+
+  /** An answer that belongs to no open exchange. */
+  unsolicited(segment: number, path: number, ip: string, mac: Mac, to: string | null, stamp: Stamp): void {
+    const address = this.address(segment, path, 'arp', ip);
+    address.unsolicited ??= new Map();
+    let found = address.unsolicited.get(mac);
+    if (!found) {
+      found = { mac, count: 0, first: stamp, last: stamp, gapMost: 0, targets: new Set(), evidence: new Evidence() };
+      if (address.unsolicited.size < MOST_NAMED) address.unsolicited.set(mac, found);
+    }
+    if (found.count > 0) found.gapMost = Math.max(found.gapMost, stamp.at - found.last.at);
+    found.count++;
+    found.last = stamp;
+    if (to !== null && found.targets.size < MOST_NAMED) found.targets.add(to);
+    found.evidence.add('unsolicited-answer', stamp);
+    if (found.count >= SUSPICIOUS && [...address.claims.keys()].some((each) => each !== mac)) this.suspect(mac);
+  }
+
+  /** Forgets everything: the capture's time starts anew. */
+  reset(): void {
+    this.addresses.clear();
+    this.stations.clear();
+    this.common.clear();
+  }
+
+  /** Segments were joined: what is known of `absorbed` belongs to `kept`. Happens at their first common broadcast, when little is known. */
+  join(kept: number, absorbed: number): void {
+    for (const [key, address] of matching(this.addresses, `${absorbed}/`)) {
+      this.addresses.delete(key);
+      const existing = this.addressOf(kept, address.protocol, address.ip);
+      address.segment = kept;
+      if (existing) absorb(existing, address);
+      else this.addresses.set(`${kept}/${address.protocol}/${address.ip}`, address);
+    }
+    const common = this.common.get(absorbed);
+    if (common) {
+      const known = this.common.get(kept);
+      this.common.set(kept, known ? new Set([...known].filter((mac) => common.has(mac))) : common);
+      this.common.delete(absorbed);
+    }
+    for (const [key, station] of matching(this.stations, `${absorbed}/`)) {
+      this.stations.delete(key);
+      const existing = this.stationOf(kept, station.mac);
+      if (existing) absorbStation(existing, station);
+      else this.stations.set(`${kept}/${station.mac}`, station);
+    }
+  }
+
+  private narrow(segment: number, asker: Mac, answerer: Mac): void {
+    const common = this.common.get(segment);
+    if (!common) this.common.set(segment, new Set([asker, answerer]));
+    else for (const mac of common) if (mac !== asker && mac !== answerer) common.delete(mac);
+  }
+
+  private address(segment: number, path: number, protocol: Exchange['protocol'], ip: string): Address {
+    return this.addresses.take(`${segment}/${protocol}/${ip}`, () => new Address(ip, protocol, segment, path));
+  }
+
+  private station(segment: number, mac: Mac): Station {
+    return this.stations.take(`${segment}/${mac}`, () => ({
+      mac,
+      answered: new BoundedMap(MOST_ANSWERED),
+      askedWith: [],
+      answeredExchanges: 0,
+      unansweredTargets: [],
+    }));
+  }
+
+  private run(address: Address, mac: Mac, kind: ClaimKind, stamp: Stamp): void {
+    const last = address.runs.at(-1);
+    if (last?.mac === mac) {
+      last.last = stamp;
+      return;
+    }
+    // The first runs and the latest ones are kept.
+    if (address.runs.length >= MOST_RUNS) address.runs.splice(MOST_RUNS / 2, 1);
+    address.runs.push({ mac, first: stamp, last: stamp, announced: kind !== 'answer' });
+  }
+
+  private countAnswers(address: Address, { replies, broadcast }: Exchange): void {
+    for (const [i, reply] of replies.entries()) {
+      const claim = address.claims.get(reply.mac);
+      if (!claim) continue;
+      if (i === 0) claim.firstAnswers++;
+      claim.answers++;
+      claim.firstAnswer ??= reply.stamp;
+      claim.lastAnswer = reply.stamp;
+      claim.latencyUsSum += reply.latencyUs;
+      claim.interface = reply.interface;
+    }
+    const [only] = replies;
+    const alone = broadcast && only && replies.every(({ mac }) => mac === only.mac) ? address.claims.get(only.mac) : undefined;
+    if (alone) alone.alone++;
+  }
+
+  private askedWith(exchange: Exchange, ip: string): void {
+    const { segment, path, protocol, asker, target, first } = exchange;
+    const station = this.station(segment, asker.mac);
+    addTo(station.askedWith, ip);
+    const address = this.address(segment, path, protocol, ip);
+    address.askedWith ??= new Map();
+    let found = address.askedWith.get(asker.mac);
+    if (!found) {
+      found = { mac: asker.mac, exchanges: 0, requests: [], first, last: first, targets: [], interface: exchange.interface, out: false };
+      if (address.askedWith.size < MOST_NAMED) address.askedWith.set(asker.mac, found);
+    }
+    found.exchanges++;
+    found.last = exchange.lastRequest;
+    if (found.requests.length < MOST_REQUESTS) found.requests.push(first);
+    addTo(found.targets, target);
+    if (exchange.direction === Direction.Out || !found.out) found.interface = exchange.interface;
+    found.out ||= exchange.direction === Direction.Out;
+  }
+
+  private unanswered(address: Address, station: Station, exchange: Exchange): void {
+    addTo(station.unansweredTargets, exchange.target);
+    address.unanswered ??= {
+      exchanges: 0,
+      requests: 0,
+      first: exchange.first,
+      last: exchange.lastRequest,
+      askers: new Map(),
+      evidence: new Evidence(),
+    };
+    const found = address.unanswered;
+    found.exchanges++;
+    found.requests += exchange.requests;
+    found.last = exchange.lastRequest;
+    found.evidence.add('request', exchange.first);
+    found.evidence.add('request', exchange.lastRequest);
+    const own = exchange.direction === Direction.Out;
+    const asker = found.askers.get(exchange.asker.mac) ?? { ip: exchange.asker.ip, exchanges: 0, requests: 0, own };
+    asker.exchanges++;
+    asker.requests += exchange.requests;
+    if (found.askers.size < MOST_NAMED || found.askers.has(exchange.asker.mac)) found.askers.set(exchange.asker.mac, asker);
+  }
+
+  private double(address: Address, exchange: Exchange, macs: Set<Mac>): void {
+    address.doubles ??= {
+      exchanges: 0,
+      rounds: 0,
+      ranks: new Map(),
+      gapMost: 0,
+      gapSum: 0,
+      macs: new Set(),
+      overriding: new Set(),
+      first: exchange.first,
+      last: exchange.lastRequest,
+      atHost: undefined,
+      ownAndForeign: undefined,
+      unpadded: undefined,
+      evidence: new Evidence(),
+    };
+    const doubles = address.doubles;
+    doubles.exchanges++;
+    doubles.last = exchange.lastRequest;
+    for (const mac of macs) if (doubles.macs.size < MOST_NAMED) doubles.macs.add(mac);
+    for (const { mac, override } of exchange.replies) if (override && doubles.macs.has(mac)) doubles.overriding.add(mac);
+    countRounds(doubles, exchange);
+    doubles.atHost ??= atHost(exchange);
+    doubles.ownAndForeign ??= this.ownAndForeign(exchange);
+    doubles.unpadded ??= unpadded(exchange);
+    addEvidence(doubles.evidence, exchange);
+  }
+
+  private ownAndForeign(exchange: Exchange): Doubles['ownAndForeign'] {
+    const own = exchange.replies.find(isOwnReply);
+    const foreign = exchange.replies.find(
+      (reply) => reply.direction === Direction.In && !this.isOwnMac(reply.mac) && virtualMac(reply.mac) === undefined,
+    );
+    return own && foreign && virtualMac(own.mac) === undefined ? { exchange, own, foreign } : undefined;
+  }
+}
+
+/** A few names are enough to tell who is meant; a set would cost more than they do. */
+function addTo(names: string[], name: string): void {
+  if (names.length < MOST_NAMED && !names.includes(name)) names.push(name);
+}
+
+const newClaim = (mac: Mac, stamp: Stamp): Claim => ({
+  mac,
+  answers: 0,
+  firstAnswers: 0,
+  alone: 0,
+  own: 0,
+  foreign: 0,
+  announcements: 0,
+  first: stamp,
+  last: stamp,
+  firstAnswer: undefined,
+  lastAnswer: undefined,
+  latencyUsSum: 0,
+  interface: null,
+});
+
+/** Each request is a round of its own: `arping` puts many into one exchange. */
+function countRounds(doubles: Doubles, { replies, broadcast }: Exchange): void {
+  if (!broadcast) return;
+  for (const first of replies.filter(({ rank }) => rank === 0)) {
+    const second = replies.find((reply) => reply.round === first.round && reply.mac !== first.mac);
+    if (!second) continue;
+    const gap = Math.max(0, (second.latencyUs - first.latencyUs) / 1e6);
+    doubles.rounds++;
+    doubles.ranks.set(first.mac, (doubles.ranks.get(first.mac) ?? 0) + 1);
+    doubles.gapMost = Math.max(doubles.gapMost, gap);
+    doubles.gapSum += gap;
+  }
+}
+
+/**
+ * Two answers with different MACs that both left the capturing host: by different interfaces where it has indices, else each with its own link-layer
+ * source. The same MAC leaving twice is a macvlan or bridge and its parent.
+ */
+function atHost(exchange: Exchange): Doubles['atHost'] {
+  const own = exchange.replies.filter((reply) => isOwnReply(reply) && virtualMac(reply.mac) === undefined);
+  for (const first of own) {
+    const second = own.find(
+      (reply) =>
+        reply.mac !== first.mac &&
+        (first.interfaceId !== reply.interfaceId || (first.linkSource === first.mac && reply.linkSource === reply.mac)),
+    );
+    if (second) return { exchange, replies: [first, second] };
+  }
+  return undefined;
+}
+
+/** The shortest Ethernet frame without FCS; shorter ones are seen only where they are sent. */
+const PADDED = 60;
+const UNPADDED_ARP = 42;
+
+function unpadded(exchange: Exchange): Doubles['unpadded'] {
+  const real = exchange.replies.filter(({ mac, direction }) => direction === Direction.Unknown && virtualMac(mac) === undefined);
+  const own = real.find(({ origlen }) => origlen === UNPADDED_ARP);
+  const foreign = real.find((reply) => reply.origlen >= PADDED && reply.mac !== own?.mac);
+  return own && foreign ? { exchange, own, foreign } : undefined;
+}
+
+function addEvidence(evidence: Evidence, exchange: Exchange): void {
+  evidence.add('request', exchange.first);
+  for (const { rank, stamp } of exchange.replies) evidence.add(rank === 0 ? 'first-answer' : 'later-answer', stamp);
+}
+
+function* matching<V>(map: BoundedMap<string, V>, prefix: string): Generator<[string, V]> {
+  for (const key of [...map.keys()]) {
+    const value = key.startsWith(prefix) ? map.get(key) : undefined;
+    if (value !== undefined) yield [key, value];
+  }
+}
+
+function absorb(into: Address, from: Address): void {
+  into.requests += from.requests;
+  for (const [mac, claim] of from.claims) {
+    const known = into.claims.get(mac);
+    if (!known) {
+      into.claims.set(mac, claim);
+      continue;
+    }
+    known.answers += claim.answers;
+    known.firstAnswers += claim.firstAnswers;
+    known.alone += claim.alone;
+    known.own += claim.own;
+    known.foreign += claim.foreign;
+    known.announcements += claim.announcements;
+    known.first = compareStamps(claim.first, known.first) < 0 ? claim.first : known.first;
+    known.last = compareStamps(claim.last, known.last) > 0 ? claim.last : known.last;
+    known.firstAnswer ??= claim.firstAnswer;
+    known.lastAnswer = claim.lastAnswer ?? known.lastAnswer;
+    known.latencyUsSum += claim.latencyUsSum;
+  }
+  into.runs = [...into.runs, ...from.runs].sort((a, b) => compareStamps(a.first, b.first));
+  into.doubles ??= from.doubles;
+  into.askedWith = new Map([...(from.askedWith ?? []), ...(into.askedWith ?? [])]);
+  into.unsolicited = new Map([...(from.unsolicited ?? []), ...(into.unsolicited ?? [])]);
+  into.unanswered ??= from.unanswered;
+}
+
+function absorbStation(into: Station, from: Station): void {
+  for (const ip of from.answered.keys()) {
+    const times = from.answered.get(ip);
+    if (times && !into.answered.has(ip)) into.answered.set(ip, times);
+  }
+  for (const ip of from.askedWith) addTo(into.askedWith, ip);
+  into.answeredExchanges += from.answeredExchanges;
+  for (const ip of from.unansweredTargets) addTo(into.unansweredTargets, ip);
+}

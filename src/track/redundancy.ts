@@ -1,0 +1,169 @@
+import type { Mac } from '../net/mac.ts';
+import type { Packet } from '../wire/packet.ts';
+import { type RouterAdvertisement, readActiveHsrp, readVrrp } from '../wire/redundancy.ts';
+import type { RedundancyProtocol } from '../wire/virtual-mac.ts';
+import { BoundedMap } from './bounded-map.ts';
+import { Evidence } from './evidence.ts';
+import type { Segments } from './segments.ts';
+import { type Stamp, stampOf } from './stamp.ts';
+
+const MOST_GROUPS = 4096;
+const MOST_MASTERS = 16;
+const MOST_VIRTUAL_IPS = 4096;
+/** A router that hears nothing for three intervals takes over (RFC 9568 section 6.1): within that time the master is still there. */
+const INTERVALS = 3;
+/** The same advertisement on two interfaces of the capturing host. */
+const COPY_SEC = 0.005;
+/** A takeover changes the speaker once, a router that comes back and takes over at once twice; two masters go on doing it. */
+export const COEXISTENCE = 3;
+
+/** A router that speaks as the active one of its group. */
+export interface Master {
+  ip: string;
+  mac: Mac | null;
+  priority: number;
+  advertisements: number;
+  last: Stamp;
+}
+
+/** A virtual router on a segment, with whoever spoke as its master. */
+export interface VirtualRouter {
+  protocol: RedundancyProtocol;
+  id: number;
+  version: number;
+  segment: number;
+  path: number;
+  intervalSec: number;
+  masters: Map<string, Master>;
+  /** How often the speaking master changed while the one before was still there: in the row under way, and in the longest one. */
+  changes: number;
+  mostChanges: number;
+  /** Of the row under way. */
+  since: Stamp | undefined;
+  lastChange: Stamp | undefined;
+  /** Frames of the row under way, until it is too long for a handover. */
+  pending: { stamp: Stamp; ip: string }[];
+  /** Seconds in which several masters spoke, in the rows that are over. */
+  overlapSeconds: number;
+  lastIp: string;
+  last: Stamp;
+  lastIdent: number;
+  evidence: Evidence;
+}
+
+/** Follows the advertisements of VRRP, CARP and HSRP: who is master, and which addresses move by design. */
+export class RedundancyTracker {
+  readonly routers = new BoundedMap<string, VirtualRouter>(MOST_GROUPS);
+  private readonly virtualIps = new BoundedMap<string, RouterAdvertisement>(MOST_VIRTUAL_IPS);
+  private readonly segments: Segments;
+
+  constructor(segments: Segments) {
+    this.segments = segments;
+  }
+
+  get evicted(): number {
+    return this.routers.evicted;
+  }
+
+  observe(packet: Packet): void {
+    const said = readVrrp(packet) ?? readActiveHsrp(packet);
+    if (!said) return;
+    for (const ip of said.virtualIps) this.virtualIps.set(ip, said);
+    const segment = this.segments.of(packet);
+    const stamp = stampOf(packet);
+    const router = this.routers.take(`${segment}/${said.protocol}/${said.id}/${packet.version}`, () => begin(said, packet, segment, stamp));
+    if (isCopy(router, packet, stamp)) return;
+    router.intervalSec = said.intervalSec;
+    this.speak(router, said, packet, stamp);
+  }
+
+  reset(): void {
+    this.routers.clear();
+    this.virtualIps.clear();
+  }
+
+  /** The group that shares this address, if one of its routers said so. */
+  groupOf(ip: string): RouterAdvertisement | undefined {
+    return this.virtualIps.get(ip);
+  }
+
+  private speak(router: VirtualRouter, said: RouterAdvertisement, packet: Packet, stamp: Stamp): void {
+    const ip = packet.sourceIp;
+    const linkSource = packet.sourceMac;
+    const known = router.masters.get(ip);
+    const before = router.masters.get(router.lastIp);
+    if (known) {
+      known.advertisements++;
+      known.last = stamp;
+      known.priority = said.priority;
+    } else if (router.masters.size < MOST_MASTERS) {
+      router.masters.set(ip, { ip, mac: linkSource < 0 ? null : linkSource, priority: said.priority, advertisements: 1, last: stamp });
+    }
+    const together = stamp.at - router.last.at <= INTERVALS * router.intervalSec;
+    if (ip !== router.lastIp && before && together) change(router, before, ip, stamp);
+    else if (!together || this.speaksAlone(router, stamp)) settle(router);
+    router.lastIp = ip;
+    router.last = stamp;
+    router.lastIdent = packet.ident;
+  }
+
+  /** The other masters have been silent for so long that the handover is over. */
+  private speaksAlone(router: VirtualRouter, stamp: Stamp): boolean {
+    const limit = INTERVALS * router.intervalSec;
+    return [...router.masters.values()].every(({ ip, last }) => ip === router.lastIp || stamp.at - last.at > limit);
+  }
+}
+
+function change(router: VirtualRouter, before: Master, ip: string, stamp: Stamp): void {
+  router.changes++;
+  router.mostChanges = Math.max(router.mostChanges, router.changes);
+  router.since ??= before.last;
+  router.lastChange = stamp;
+  router.pending.push({ stamp: before.last, ip: before.ip }, { stamp, ip });
+  if (router.changes < COEXISTENCE) return;
+  for (const each of router.pending) router.evidence.add('advertisement', each.stamp, `master ${each.ip}`);
+  router.pending = [];
+}
+
+function settle(router: VirtualRouter): void {
+  router.overlapSeconds += overlapOf(router);
+  router.changes = 0;
+  router.since = undefined;
+  router.pending = [];
+}
+
+/** Seconds of the row under way, if it is more than a handover. */
+const overlapOf = ({ changes, since, lastChange }: VirtualRouter): number =>
+  changes >= COEXISTENCE && since && lastChange ? Math.max(0, lastChange.at - since.at) : 0;
+
+/** Seconds in which several masters spoke. */
+export const overlapSecondsOf = (router: VirtualRouter): number => router.overlapSeconds + overlapOf(router);
+
+const begin = (said: RouterAdvertisement, packet: Packet, segment: number, stamp: Stamp): VirtualRouter => ({
+  protocol: said.protocol,
+  id: said.id,
+  version: packet.version,
+  segment,
+  path: packet.path,
+  intervalSec: said.intervalSec,
+  masters: new Map(),
+  changes: 0,
+  mostChanges: 0,
+  since: undefined,
+  lastChange: undefined,
+  pending: [],
+  overlapSeconds: 0,
+  lastIp: '',
+  last: stamp,
+  lastIdent: -1,
+  evidence: new Evidence(),
+});
+
+function isCopy(router: VirtualRouter, packet: Packet, stamp: Stamp): boolean {
+  return (
+    router.lastIp === packet.sourceIp &&
+    router.lastIdent === packet.ident &&
+    stamp.at - router.last.at < COPY_SEC &&
+    router.masters.size > 0
+  );
+}

@@ -1,0 +1,59 @@
+import type { Mac } from '../net/mac.ts';
+import type { Packet } from '../wire/packet.ts';
+import { fingerprint } from './copies.ts';
+import { Evidence } from './evidence.ts';
+import { type Stamp, stampOf } from './stamp.ts';
+
+/** A machine in the middle passes packets on in user space: slower than a router, faster than this. */
+const RELAY_SEC = 0.5;
+const SLOTS = 1024;
+const MOST_WATCHED = 64;
+
+export interface Relayed {
+  packets: number;
+  evidence: Evidence;
+}
+
+/** Watches MACs that draw other machines' traffic to them: does what goes in come out again? Costs nothing while none is watched. */
+export class RelayWatch {
+  private readonly watched = new Map<Mac, Relayed>();
+  private readonly prints = new Int32Array(SLOTS);
+  private readonly seen = new Float64Array(SLOTS).fill(Number.NEGATIVE_INFINITY);
+  private readonly stamps: (Stamp | undefined)[] = new Array(SLOTS).fill(undefined);
+
+  get isActive(): boolean {
+    return this.watched.size > 0;
+  }
+
+  watch(mac: Mac): void {
+    if (!this.watched.has(mac) && this.watched.size < MOST_WATCHED) this.watched.set(mac, { packets: 0, evidence: new Evidence() });
+  }
+
+  relayedBy(mac: Mac): Relayed | undefined {
+    return this.watched.get(mac);
+  }
+
+  /** An IP packet on Ethernet, with at least eight octets behind the IP header. */
+  observe(packet: Packet): void {
+    if (packet.transport === 0 || packet.ethernetAt < 0) return;
+    const into = this.watched.has(packet.destinationMac);
+    const relay = this.watched.get(packet.sourceMac);
+    if (!into && !relay) return;
+    const print = fingerprint(packet);
+    const slot = (print ^ (print >>> 16)) & (SLOTS - 1);
+    if (into) {
+      this.prints[slot] = print;
+      this.seen[slot] = packet.at;
+      this.stamps[slot] = stampOf(packet);
+    } else if (relay && this.prints[slot] === print && Math.abs(packet.at - (this.seen[slot] ?? 0)) <= RELAY_SEC) {
+      relay.packets++;
+      const before = this.stamps[slot];
+      if (before) relay.evidence.add('to-relay', before);
+      relay.evidence.add('relayed', stampOf(packet));
+    }
+  }
+
+  reset(): void {
+    this.watched.clear();
+  }
+}

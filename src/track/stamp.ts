@@ -1,0 +1,64 @@
+import type { Instant } from '../net/time.ts';
+import type { Packet } from '../wire/packet.ts';
+import type { Table } from './table.ts';
+
+/** Which frame, and when: all that is kept of a packet once it has passed. */
+export interface Stamp extends Instant {
+  input: number;
+  frame: number;
+  /** Seconds as one double, for timers. */
+  at: number;
+  /** False where the frame has no time of its own; then `at` is that of the frame before. */
+  timed: boolean;
+}
+
+/** Allocates: for records, not for every packet. */
+export const stampOf = ({ input, frame, sec, nsec, at, timed, source }: Packet): Stamp => ({
+  input,
+  frame,
+  sec,
+  nsec,
+  digits: source.digits,
+  at,
+  timed,
+});
+
+/** Orders by time, then by input and frame. */
+export const compareStamps = (a: Stamp, b: Stamp): number => a.sec - b.sec || a.nsec - b.nsec || a.input - b.input || a.frame - b.frame;
+
+export const isSameFrame = (a: Stamp, b: Stamp): boolean => a.input === b.input && a.frame === b.frame;
+
+/*
+ * A stamp in the own words of a table's entry: frame 2 | sec 2 | at 2 | nsec 1 | input and flags 1. It begins at an even word.
+ */
+export const STAMP_WORDS = 8;
+const TIMED = 2;
+const FINE = 1;
+
+/** Writes the packet's stamp at word `at`. */
+export function writeStamp({ words, doubles }: Table, at: number, packet: Packet): void {
+  const double = at >> 1;
+  doubles[double] = packet.frame;
+  doubles[double + 1] = packet.sec;
+  doubles[double + 2] = packet.at;
+  words[at + 6] = packet.nsec;
+  words[at + 7] = (packet.input << 2) | (packet.timed ? TIMED : 0) | (packet.source.digits === 9 ? FINE : 0);
+}
+
+/** The stamp's `at`, without making one. */
+export const stampedAt = ({ doubles }: Table, at: number): number => doubles[(at >> 1) + 2] ?? 0;
+
+/** Allocates. */
+export function readStamp({ words, doubles }: Table, at: number): Stamp {
+  const double = at >> 1;
+  const packed = words[at + 7] ?? 0;
+  return {
+    input: packed >> 2,
+    frame: doubles[double] ?? 0,
+    sec: doubles[double + 1] ?? 0,
+    nsec: words[at + 6] ?? 0,
+    digits: packed & FINE ? 9 : 6,
+    at: doubles[double + 2] ?? 0,
+    timed: (packed & TIMED) !== 0,
+  };
+}

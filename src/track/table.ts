@@ -1,0 +1,258 @@
+import type { Clock } from './clock.ts';
+
+export interface TableOptions {
+  /** Length of a key in 32-bit words. */
+  words: number;
+  /** 32-bit words of an entry that are the tracker's own; they begin as 0. */
+  own?: number;
+  /** Most entries; rounded up to a power of two. The entry idle for the longest time makes room for a new one, and is counted. */
+  limit: number;
+  /** After this many seconds without a touch an entry leaves, at the latest after twice as many. */
+  idleSec: number;
+  clock: Clock;
+  /** An entry leaves (idle, pushed out, or at `clear`): its words still hold what was known. Not called by `remove`. */
+  leave?: (id: number) => void;
+}
+
+/** No entry. */
+export const NONE = -1;
+
+/*
+ * An entry, in 32-bit words:
+ *
+ *   0 hash | 1 chain | 2 older | 3 newer | 4-5 seen at | 6-7 queued at | key | the tracker's own
+ *
+ * One after the other in one array, each a whole number of cache lines: a packet touches one bucket and the entry.
+ */
+const HASH = 0;
+const CHAIN = 1;
+const OLDER = 2;
+const NEWER = 3;
+const SEEN = 2;
+const QUEUED = 3;
+const KEY = 8;
+/** Words of a cache line. */
+const LINE = 16;
+
+/**
+ * A bounded table from keys of some 32-bit words to small integers, the ids of its entries. What is known of an entry stands in its own words, or in
+ * typed arrays of the tracker's with the id as index: nothing is allocated for a packet. All memory is reserved at the start and costs nothing until
+ * it is touched.
+ *
+ * Hash chains, and a queue in order of age, in which an entry that was touched meanwhile gets a second round when its turn comes (the clock
+ * algorithm): touching is one write.
+ */
+export class Table {
+  readonly limit: number;
+  /** The key to look for or to add: the caller fills it before `find`, `add` or `touch`. */
+  readonly key: Int32Array;
+  /** Entries that were pushed out to make room. */
+  evicted = 0;
+  /** All entries; an entry's own words begin at `ownOf(id)`. */
+  readonly words: Int32Array;
+  /** The same memory as doubles: words 2n and 2n + 1 are double n. */
+  readonly doubles: Float64Array;
+  private readonly keyLength: number;
+  private readonly stride: number;
+  private readonly ownAt: number;
+  private readonly head: Int32Array;
+  private readonly mask: number;
+  private oldest = NONE;
+  private newest = NONE;
+  private free = NONE;
+  private fresh = 0;
+  private count = 0;
+  private readonly idleSec: number;
+  private readonly clock: Clock;
+  private readonly leave: ((id: number) => void) | undefined;
+  /** Nobody outside can choose keys that fall into one chain. */
+  private readonly seed = (Math.random() * 2 ** 32) | 0;
+
+  constructor({ words, own = 0, limit, idleSec, clock, leave }: TableOptions) {
+    this.limit = 2 ** Math.ceil(Math.log2(limit));
+    this.keyLength = words;
+    this.key = new Int32Array(words);
+    this.ownAt = KEY + words + (words % 2);
+    this.stride = Math.ceil((this.ownAt + own) / LINE) * LINE;
+    const memory = new ArrayBuffer(this.limit * this.stride * 4);
+    this.words = new Int32Array(memory);
+    this.doubles = new Float64Array(memory);
+    // Ids are stored plus one, so that memory as it comes means "none".
+    this.head = new Int32Array(this.limit);
+    this.mask = this.limit - 1;
+    this.idleSec = idleSec;
+    this.clock = clock;
+    this.leave = leave;
+  }
+
+  get size(): number {
+    return this.count;
+  }
+
+  /** The id of `key`'s entry, or NONE. An entry that has been idle for too long leaves now and is not found. */
+  find(): number {
+    const id = this.lookUp(this.hash());
+    // Read in place: a double that a function returns may be boxed.
+    if (id === NONE || this.clock.at - (this.doubles[((id * this.stride) >> 1) + SEEN] ?? 0) <= this.idleSec) return id;
+    this.expel(id);
+    return NONE;
+  }
+
+  /** As `find`, and the entry counts as used now. */
+  touch(): number {
+    const id = this.find();
+    if (id !== NONE) this.doubles[((id * this.stride) >> 1) + SEEN] = this.clock.at;
+    return id;
+  }
+
+  /** Adds an entry for `key`, which must have none, and gives its id. Its own words are 0. */
+  add(): number {
+    const hash = this.hash();
+    if (this.count === this.limit) this.makeRoom();
+    const { words } = this;
+    let id = this.free;
+    if (id === NONE) id = this.fresh++;
+    else this.free = (words[id * this.stride + CHAIN] ?? 0) - 1;
+    const at = id * this.stride;
+    for (let i = this.ownAt; i < this.stride; i++) words[at + i] = 0;
+    for (let i = 0; i < this.keyLength; i++) words[at + KEY + i] = this.key[i] ?? 0;
+    const bucket = hash & this.mask;
+    words[at + HASH] = hash;
+    words[at + CHAIN] = this.head[bucket] ?? 0;
+    this.head[bucket] = id + 1;
+    this.doubles[(at >> 1) + SEEN] = this.clock.at;
+    this.enqueue(id);
+    this.count++;
+    return id;
+  }
+
+  /** Index in `words` of an entry's own words; even, so that half of it is the index in `doubles`. */
+  ownOf(id: number): number {
+    return id * this.stride + this.ownAt;
+  }
+
+  /** Word `i` of an entry's key. */
+  keyWord(id: number, i: number): number {
+    return this.words[id * this.stride + KEY + i] ?? 0;
+  }
+
+  /** When the entry was touched last. */
+  seenAt(id: number): number {
+    return this.doubles[((id * this.stride) >> 1) + SEEN] ?? 0;
+  }
+
+  /** Takes the entry out without calling `leave`. */
+  remove(id: number): void {
+    this.unlink(id);
+    this.release(id);
+  }
+
+  /** Lets go what has been idle for too long; called about once a second of capture time. */
+  expire(): void {
+    const before = this.clock.at - this.idleSec;
+    while (this.oldest !== NONE && this.queuedAt(this.oldest) < before) {
+      if (this.seenAt(this.oldest) < before) this.expel(this.oldest);
+      else this.requeue(this.oldest);
+    }
+  }
+
+  /** Lets everything go, the oldest first. */
+  clear(): void {
+    while (this.oldest !== NONE) this.expel(this.oldest);
+  }
+
+  /** The ids of all entries, the oldest first. For rare events: it allocates. */
+  ids(): number[] {
+    const ids: number[] = [];
+    for (let id = this.oldest; id !== NONE; id = this.words[id * this.stride + NEWER] ?? NONE) ids.push(id);
+    return ids;
+  }
+
+  private hash(): number {
+    let hash = this.seed;
+    for (let i = 0; i < this.keyLength; i++) {
+      hash = Math.imul(hash ^ (this.key[i] ?? 0), 0x9e3779b1);
+      hash ^= hash >>> 15;
+    }
+    hash = Math.imul(hash, 0x85ebca77);
+    return hash ^ (hash >>> 13);
+  }
+
+  private lookUp(hash: number): number {
+    const { words, stride } = this;
+    for (let id = (this.head[hash & this.mask] ?? 0) - 1; id !== NONE; id = (words[id * stride + CHAIN] ?? 0) - 1) {
+      if (words[id * stride + HASH] === hash && this.isKeyOf(id)) return id;
+    }
+    return NONE;
+  }
+
+  private isKeyOf(id: number): boolean {
+    const at = id * this.stride + KEY;
+    for (let i = 0; i < this.keyLength; i++) if (this.words[at + i] !== this.key[i]) return false;
+    return true;
+  }
+
+  private makeRoom(): void {
+    // An entry that was touched since it was queued gets its second round; each at most once a call.
+    for (let i = 0; i < this.count && this.seenAt(this.oldest) > this.queuedAt(this.oldest); i++) this.requeue(this.oldest);
+    this.evicted++;
+    this.expel(this.oldest);
+  }
+
+  /** The entry is not found any more when `leave` hears of it, and its id is not given again before `leave` returns. */
+  private expel(id: number): void {
+    this.unlink(id);
+    this.leave?.(id);
+    this.release(id);
+  }
+
+  private release(id: number): void {
+    this.dequeue(id);
+    this.words[id * this.stride + CHAIN] = this.free + 1;
+    this.free = id;
+    this.count--;
+  }
+
+  private unlink(id: number): void {
+    const { words, stride } = this;
+    const bucket = (words[id * stride + HASH] ?? 0) & this.mask;
+    const next = words[id * stride + CHAIN] ?? 0;
+    let before = (this.head[bucket] ?? 0) - 1;
+    if (before === id) {
+      this.head[bucket] = next;
+      return;
+    }
+    while (words[before * stride + CHAIN] !== id + 1) before = (words[before * stride + CHAIN] ?? 0) - 1;
+    words[before * stride + CHAIN] = next;
+  }
+
+  private queuedAt(id: number): number {
+    return this.doubles[((id * this.stride) >> 1) + QUEUED] ?? 0;
+  }
+
+  private enqueue(id: number): void {
+    const { words, stride } = this;
+    const at = id * stride;
+    this.doubles[(at >> 1) + QUEUED] = this.clock.at;
+    words[at + OLDER] = this.newest;
+    words[at + NEWER] = NONE;
+    if (this.newest === NONE) this.oldest = id;
+    else words[this.newest * stride + NEWER] = id;
+    this.newest = id;
+  }
+
+  private dequeue(id: number): void {
+    const { words, stride } = this;
+    const older = words[id * stride + OLDER] ?? NONE;
+    const newer = words[id * stride + NEWER] ?? NONE;
+    if (older === NONE) this.oldest = newer;
+    else words[older * stride + NEWER] = newer;
+    if (newer === NONE) this.newest = older;
+    else words[newer * stride + OLDER] = older;
+  }
+
+  private requeue(id: number): void {
+    this.dequeue(id);
+    this.enqueue(id);
+  }
+}

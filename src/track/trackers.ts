@@ -1,0 +1,236 @@
+import { Direction } from '../frame.ts';
+import { ipv4Text, ipWords } from '../net/ip.ts';
+import { type Mac, macText } from '../net/mac.ts';
+import { Icmpv6Type } from '../wire/icmp.ts';
+import { IpProtocol, type Packet } from '../wire/packet.ts';
+import { isRedundancy } from '../wire/redundancy.ts';
+import { TcpFlag } from '../wire/tcp.ts';
+import { ArpTracker } from './arp.ts';
+import { BoundedMap } from './bounded-map.ts';
+import { CopyDetector } from './copies.ts';
+import { Evidence } from './evidence.ts';
+import { isSameAddress } from './flows.ts';
+import { FragmentTracker } from './fragments.ts';
+import { IcmpTracker } from './icmp.ts';
+import type { InterfaceTracker } from './interfaces.ts';
+import { KinshipTracker, mayNameSender } from './kinship.ts';
+import { NdpTracker } from './ndp.ts';
+import { Neighbourhood } from './neighbourhood.ts';
+import { OwnMacs } from './own-macs.ts';
+import type { RecordStore } from './records.ts';
+import { RedundancyTracker } from './redundancy.ts';
+import { RelayWatch } from './relay.ts';
+import { stampOf } from './stamp.ts';
+import { UdpTracker } from './udp.ts';
+import { type KnownPeer, PeerKeys } from './wireguard/keys.ts';
+import { WireguardTracker } from './wireguard/tracker.ts';
+
+/** Timers of capture time are looked at this often. */
+const EXPIRY_SEC = 1;
+const MOST_MISMATCHES = 4096;
+
+export interface TrackerOptions {
+  /** Addresses of the observed host (`--local`). */
+  local: readonly string[];
+  wireguardPeers: readonly KnownPeer[];
+}
+
+/** ARP packets whose sender is not the frame's. */
+export interface SenderMismatch {
+  mac: Mac;
+  ip: string;
+  ethernetSource: Mac;
+  segment: number;
+  path: number;
+  count: number;
+  evidence: Evidence;
+}
+
+/**
+ * All trackers, and the way of a packet through them: once for each layer of IP, outermost first. What they know between two restarts of the capture's
+ * clock is for the diagnoses to look at.
+ */
+export class Trackers {
+  readonly ownMacs = new OwnMacs();
+  readonly relay = new RelayWatch();
+  readonly neighbourhood: Neighbourhood;
+  readonly kinship: KinshipTracker;
+  readonly arp: ArpTracker;
+  readonly ndp: NdpTracker;
+  readonly redundancy: RedundancyTracker;
+  readonly icmp: IcmpTracker;
+  readonly udp: UdpTracker;
+  wireguard: WireguardTracker;
+  readonly mismatches = new BoundedMap<string, SenderMismatch>(MOST_MISMATCHES);
+  private readonly fragments: FragmentTracker;
+  private readonly copies = new CopyDetector();
+  private readonly interfaces: InterfaceTracker;
+  private readonly records: RecordStore;
+  private readonly keys: PeerKeys;
+  /** Four words an address. */
+  private readonly local: Int32Array;
+  private expiresAt = Number.NEGATIVE_INFINITY;
+  /** What trackers pushed out that a restart replaced. */
+  private evictedBefore = 0;
+
+  /** @param clock the one packet that will be observed */
+  constructor(clock: Packet, interfaces: InterfaceTracker, records: RecordStore, { local, wireguardPeers }: TrackerOptions) {
+    this.interfaces = interfaces;
+    this.records = records;
+    this.keys = new PeerKeys(wireguardPeers);
+    this.local = Int32Array.from(local.flatMap(ipWords));
+    this.neighbourhood = new Neighbourhood(
+      (mac) => this.ownMacs.has(mac),
+      (mac) => this.relay.watch(mac),
+    );
+    this.kinship = new KinshipTracker(clock);
+    this.arp = new ArpTracker(clock, interfaces, this.neighbourhood, {
+      exchange: (exchange) => records.add('arp', () => exchange),
+      senderMismatch: (packet, segment) => this.mismatch(packet, segment),
+    });
+    this.ndp = new NdpTracker(clock, interfaces, this.neighbourhood, { exchange: (exchange) => records.add('arp', () => exchange) });
+    this.redundancy = new RedundancyTracker(this.arp.segments);
+    this.fragments = new FragmentTracker(clock);
+    this.wireguard = this.newWireguard();
+    this.udp = new UdpTracker(clock, {
+      conversation: (make) => records.add('udp', make),
+      wireguard: (packet, flow, managed) => this.wireguard.observe(packet, flow, managed),
+      isWireguard: (packet, flow) => this.wireguard.claims(packet, flow),
+    });
+    this.icmp = new IcmpTracker(clock, this.kinship, {
+      error: (make) => records.add('icmp', make),
+      portUnreachable: (quote, packet) => this.udp.reject(quote, packet),
+      undeliverable: (quote, reason, packet) => this.wireguard.undeliverable(quote, reason, packet),
+    });
+  }
+
+  get evicted(): number {
+    const { neighbourhood, kinship, arp, ndp, redundancy, icmp, udp, wireguard, fragments, mismatches } = this;
+    const tables = [neighbourhood, kinship, arp, ndp, redundancy, icmp, udp, wireguard, fragments, mismatches];
+    return tables.reduce((sum, { evicted }) => sum + evicted, this.evictedBefore);
+  }
+
+  /** The outermost packet of a frame, before `observe`: the interface, and whose frame it is. */
+  observeFrame(packet: Packet): void {
+    this.interfaces.observe(packet);
+    this.ownMacs.observe(packet);
+    if (packet.at >= this.expiresAt) this.expire(packet);
+  }
+
+  /** One layer of a frame. */
+  observe(packet: Packet): void {
+    if (packet.hasArp) {
+      this.arp.observe(packet);
+      return;
+    }
+    if (packet.version === 0) {
+      if (mayNameSender(packet)) this.kinship.observeNames(packet);
+      return;
+    }
+    if (packet.direction === Direction.Unknown && this.local.length > 0) this.findDirection(packet);
+    if (packet.isFragment) this.fragments.observe(packet);
+    switch (packet.transport) {
+      case IpProtocol.Tcp:
+        if (packet.tcpFlags & TcpFlag.Syn && packet.ethernetAt >= 0) this.kinship.observeSyn(packet);
+        break;
+      case IpProtocol.Udp:
+        if (isRedundancy(packet)) this.redundancy.observe(packet);
+        if (mayNameSender(packet)) this.kinship.observeNames(packet);
+        this.udp.observe(packet, this.copies.isCopy(packet));
+        break;
+      case IpProtocol.Icmp:
+        if (packet.has('icmp', packet.transportAt, ICMP_HEADER) && !this.copies.isCopy(packet)) this.icmp.observe(packet);
+        break;
+      case IpProtocol.Icmpv6:
+        this.observeIcmpv6(packet);
+        break;
+      default:
+        if (isRedundancy(packet)) this.redundancy.observe(packet);
+    }
+    if (this.relay.isActive) this.relay.observe(packet);
+  }
+
+  /** The capture is over, or its clock starts anew: what is open is closed. */
+  finish(): void {
+    this.arp.finish();
+    this.ndp.finish();
+    this.udp.finish();
+    this.icmp.finish();
+    this.wireguard.finish();
+    this.kinship.finish();
+    this.fragments.finish();
+  }
+
+  /** After `finish`: what was known is forgotten, and the clock may begin at any time. */
+  restart(): void {
+    this.evictedBefore += this.wireguard.evicted;
+    this.neighbourhood.reset();
+    this.relay.reset();
+    this.mismatches.clear();
+    this.udp.reset();
+    this.icmp.wrong.clear();
+    this.ndp.conflicts.clear();
+    this.redundancy.reset();
+    this.kinship.reset();
+    this.wireguard = this.newWireguard();
+    this.expiresAt = Number.NEGATIVE_INFINITY;
+  }
+
+  private observeIcmpv6(packet: Packet): void {
+    const { icmpType } = packet;
+    if (icmpType >= Icmpv6Type.RouterSolicitation && icmpType <= Icmpv6Type.NeighbourAdvertisement) {
+      this.ndp.observe(packet);
+      this.kinship.observeLinkLocal(packet);
+    } else if (packet.has('icmpv6', packet.transportAt, ICMP_HEADER) && !this.copies.isCopy(packet)) {
+      this.icmp.observe(packet);
+    }
+  }
+
+  private expire(packet: Packet): void {
+    this.expiresAt = packet.at + EXPIRY_SEC;
+    this.arp.expire();
+    this.ndp.expire();
+    this.udp.expire();
+    this.icmp.expire();
+    this.wireguard.expire(packet.at);
+    this.kinship.expire();
+    this.fragments.expire();
+  }
+
+  /** By the addresses that the user says are the observed host's. */
+  private findDirection(packet: Packet): void {
+    for (let i = 0; i < this.local.length; i += 4) {
+      if (isSameAddress(this.local, i, packet, true)) packet.direction = Direction.Out;
+      else if (isSameAddress(this.local, i, packet, false)) packet.direction = Direction.In;
+    }
+  }
+
+  private mismatch(packet: Packet, segment: number): void {
+    const { arp, path } = packet;
+    const ethernetSource = packet.sourceMac;
+    const ip = ipv4Text(arp.spa);
+    const { sha } = arp;
+    const mismatch = this.mismatches.take(`${segment}/${macText(sha)}/${ip}/${ethernetSource}`, () => ({
+      mac: sha,
+      ip,
+      ethernetSource,
+      segment,
+      path,
+      count: 0,
+      evidence: new Evidence(),
+    }));
+    mismatch.count++;
+    mismatch.evidence.add('mismatch', stampOf(packet));
+  }
+
+  private newWireguard(): WireguardTracker {
+    const { records } = this;
+    return new WireguardTracker(this.keys, {
+      handshake: (make) => records.add('wireguard', () => ({ handshake: make() })),
+      session: (make) => records.add('wireguard', () => ({ session: make() })),
+      cookie: (make) => records.add('wireguard', () => ({ cookie: make() })),
+    });
+  }
+}
+
+const ICMP_HEADER = 8;

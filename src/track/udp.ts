@@ -1,0 +1,587 @@
+import { Direction } from '../frame.ts';
+import { type Endpoint, endpointText, ipWords, isLinkLocalIp, isLoopbackIp } from '../net/ip.ts';
+import type { QuotedPacket } from '../wire/icmp.ts';
+import type { Packet } from '../wire/packet.ts';
+import { Transaction } from '../wire/transaction.ts';
+import { recogniseUdp, UdpProtocol, udpProtocolByPort, udpProtocolInfo } from '../wire/udp-protocol.ts';
+import { isWireguard } from '../wire/wireguard.ts';
+import { BoundedMap } from './bounded-map.ts';
+import { isBroadcastOf, isForAll, isPerhapsForAll } from './casting.ts';
+import { Evidence } from './evidence.ts';
+import { addressText, FlowTable, isSameAddress, writeAddress } from './flows.ts';
+import { readStamp, STAMP_WORDS, type Stamp, stampedAt, stampOf, writeStamp } from './stamp.ts';
+import { NONE, Table } from './table.ts';
+
+const MOST_FLOWS = 131_072;
+const MOST_TRANSACTIONS = 32_768;
+const MOST_CLIENTS = 65_536;
+const MOST_MISANSWERED = 8192;
+const MOST_TOTALS = 65_536;
+/** Packets after which a conversation whose protocol is still unknown is not looked into any more. */
+const MOST_INSPECTED = 8;
+
+// Matching by ports alone.
+/** Requests older than this are no reason for an answer; and an answer comes sooner than this after the last of them. */
+const REQUEST_SEC = 10;
+const ANSWER_SEC = 2;
+const LOWEST_CLIENT_PORT = 1024;
+/** Requests to more servers than this from one port: a peer among peers. */
+const MOST_ASKED = 4;
+
+/*
+ * A flow's own words: protocol 1 | unanswered requests 1 | inspected packets 1 | input and direction 1 | first frame 2 | last frame 2 |
+ * latest request: stamp 8, its first octets 4
+ */
+const PROTOCOL = 0;
+const UNANSWERED = 1;
+const INSPECTED = 2;
+const ORIGIN = 3;
+const FIRST_FRAME = 4;
+const LAST_FRAME = 6;
+const REQUEST = 8;
+const SAMPLE = REQUEST + STAMP_WORDS;
+const SAMPLE_WORDS = 4;
+const FLOW_WORDS = SAMPLE + SAMPLE_WORDS;
+/** In ORIGIN, beside input and direction. */
+const PERHAPS_FOR_ALL = 1 << 20;
+const DIRECTION_SHIFT = 16;
+
+/*
+ * A transaction: key client address 4 | client port and protocol 1 | path 1 | identifier 3; own words flags 1 | asked servers 1 |
+ * asked 2 x (address 4 | port 1) | latest request: stamp 8
+ */
+const FLAGS = 0;
+const FROM_ANYWHERE = 1;
+const REQUEST_IN = 2;
+const REQUEST_OUT = 4;
+/** The link layer does not show whether the request went to one host or to all. */
+const PERHAPS_TO_ALL = 8;
+const ASKED_COUNT = 1;
+const ASKED = 2;
+const ASKED_WORDS = 5;
+const MOST_ASKED_AT_ONCE = 2;
+const ASKED_STAMP = ASKED + MOST_ASKED_AT_ONCE * ASKED_WORDS;
+const TRANSACTION_WORDS = ASKED_STAMP + STAMP_WORDS;
+
+/** A client's flows to servers, the latest MOST_ASKED: flow id and serial. */
+const CLIENT_WORDS = 2 * MOST_ASKED + 1;
+const NEXT = 2 * MOST_ASKED;
+
+/** How an answer was connected with its request. */
+export type MatchStrength = 'exact' | 'weak' | 'ports-certain' | 'ports-likely' | 'ports-possible';
+
+/** Answers to one client port that came from an address nobody asked. */
+export interface WrongSource {
+  client: Required<Endpoint>;
+  asked: Required<Endpoint>;
+  from: Required<Endpoint>;
+  path: number;
+  protocol: string | null;
+  matchedBy: string;
+  packets: number;
+  /** Different requests among those that were answered so. */
+  cases: number;
+  lastRequest: number;
+  /** Answers by the strength of their match; the case counts by its strongest. */
+  strengths: Set<MatchStrength>;
+  /** Request in and answer out were seen on the answering host itself; or the other way round, on the client. */
+  atServer: boolean;
+  atClient: boolean;
+  /** The client's ICMP port unreachable that quote such an answer. */
+  rejected: number;
+  first: Stamp;
+  last: Stamp;
+  evidence: Evidence;
+}
+
+/** A conversation that is over: two endpoints, the client first. */
+export interface UdpConversation {
+  input: number;
+  client: Required<Endpoint>;
+  asked: Required<Endpoint>;
+  path: number;
+  protocol: string | null;
+  requests: number;
+  repliesRight: number;
+  firstFrame: number;
+  lastFrame: number;
+  wrong: WrongSource[];
+}
+
+/** What all ports of a client asked one server, and how often it was answered by it. */
+export interface Totals {
+  clientPorts: number;
+  requests: number;
+  repliesRight: number;
+}
+
+export interface UdpEvents {
+  conversation(make: () => UdpConversation): void;
+  /** A packet on a WireGuard flow; `flow` names the flow as nothing else does. `managed`: other software chooses the path. */
+  wireguard(packet: Packet, flow: number, managed: boolean): void;
+  /** Whether a packet on a flow of unknown protocol belongs to a WireGuard session. */
+  isWireguard(packet: Packet, flow: number): boolean;
+}
+
+/** Follows UDP conversations: who asked whom, who answered, and whether it is who was asked. */
+export class UdpTracker {
+  private readonly flows: FlowTable;
+  private readonly transactions: Table;
+  private readonly clients: Table;
+  private readonly transaction = new Transaction();
+  /** By client port, asked server and wrong source. */
+  readonly wrong = new BoundedMap<string, WrongSource>(MOST_MISANSWERED);
+  /** Those of a flow from the wrong source, by its serial: for withdrawing, and for rejections. */
+  private readonly wrongByFlow = new BoundedMap<number, WrongSource[]>(MOST_MISANSWERED);
+  private readonly wrongByAsked = new BoundedMap<string, WrongSource[]>(MOST_MISANSWERED);
+  /** By client address, asked address, its port, and path: conversations, requests, right replies. */
+  private readonly totals: Table;
+  private readonly events: UdpEvents;
+
+  constructor(clock: Packet, events: UdpEvents) {
+    this.events = events;
+    this.flows = new FlowTable(clock, FLOW_WORDS, MOST_FLOWS, (id) => this.leave(id));
+    this.transactions = new Table({ words: 9, own: TRANSACTION_WORDS, limit: MOST_TRANSACTIONS, idleSec: 60, clock });
+    this.clients = new Table({ words: 6, own: CLIENT_WORDS, limit: MOST_CLIENTS, idleSec: REQUEST_SEC * 2, clock });
+    this.totals = new Table({ words: 10, own: 3, limit: MOST_TOTALS, idleSec: Number.POSITIVE_INFINITY, clock });
+  }
+
+  get evicted(): number {
+    return this.flows.table.evicted + this.transactions.evicted + this.wrong.evicted;
+  }
+
+  /** @param copy the packet was sighted before */
+  observe(packet: Packet, copy: boolean): void {
+    const { flows } = this;
+    const id = flows.observe(packet);
+    const { words, doubles } = flows.table;
+    const own = flows.wordsOf(id);
+    if (flows.isNew) this.begin(packet, id, own);
+    doubles[(own + LAST_FRAME) >> 1] = packet.frame;
+    if (copy) {
+      flows.discount(id, flows.fromLower);
+      return;
+    }
+    const protocol = (words[own + PROTOCOL] ?? 0) || this.inspect(packet, id, own);
+    if (protocol === UdpProtocol.Wireguard) {
+      this.events.wireguard(packet, flows.serialOf(id), false);
+      return;
+    }
+    if (protocol === UdpProtocol.Tailscale) {
+      this.observeTailscale(packet, flows.serialOf(id));
+      return;
+    }
+    const { read, matchedByPorts } = udpProtocolInfo(protocol);
+    const isFollowed = read !== undefined && this.follow(packet, id, protocol, read);
+    if (flows.fromLower !== flows.openedByLower(id)) {
+      words[own + UNANSWERED] = 0;
+      if (this.wrongByFlow.size > 0) this.withdraw(flows.serialOf(id));
+    } else if (!isFollowed && matchedByPorts) {
+      if (flows.isNew || this.wrongByFlow.size > 0) this.checkPorts(packet, id);
+      this.request(packet, own);
+    }
+  }
+
+  /** Discovery and WireGuard share the flow. */
+  private observeTailscale(packet: Packet, flow: number): void {
+    if (isWireguard(packet) || this.events.isWireguard(packet, flow)) this.events.wireguard(packet, flow, true);
+  }
+
+  /** A client said by ICMP that it does not want the quoted packet. */
+  reject(quote: QuotedPacket, packet: Packet): void {
+    if (this.wrongByFlow.size === 0 || quote.sourcePort < 0) return;
+    const id = this.flows.findQuoted(quote, packet.path);
+    if (id === NONE) return;
+    for (const wrong of this.wrongByFlow.get(this.flows.serialOf(id)) ?? []) {
+      if (wrong.from.ip !== quote.sourceIp || wrong.from.port !== quote.sourcePort) continue;
+      wrong.rejected++;
+      wrong.evidence.add('rejection', stampOf(packet));
+      if (wrong.matchedBy === 'ports') wrong.strengths.add('ports-certain');
+    }
+  }
+
+  /** What all ports of a client address asked a server, as far as the conversations are over; call after `finish`. */
+  totalsOf(client: string, asked: Required<Endpoint>, path: number): Totals {
+    const { totals } = this;
+    totals.key.set(ipWords(client), 0);
+    totals.key.set(ipWords(asked.ip), 4);
+    totals.key[8] = asked.port;
+    totals.key[9] = path;
+    const id = totals.find();
+    if (id === NONE) return { clientPorts: 0, requests: 0, repliesRight: 0 };
+    const own = totals.ownOf(id);
+    return { clientPorts: totals.words[own] ?? 0, requests: totals.words[own + 1] ?? 0, repliesRight: totals.words[own + 2] ?? 0 };
+  }
+
+  expire(): void {
+    this.flows.table.expire();
+    this.transactions.expire();
+    this.clients.expire();
+  }
+
+  finish(): void {
+    this.flows.table.clear();
+    this.transactions.clear();
+    this.clients.clear();
+    this.wrongByFlow.clear();
+    this.wrongByAsked.clear();
+  }
+
+  /** After `finish`: what was found is forgotten. */
+  reset(): void {
+    this.wrong.clear();
+    this.totals.clear();
+  }
+
+  private begin(packet: Packet, id: number, own: number): void {
+    const { flows } = this;
+    const { words, doubles } = flows.table;
+    words[own + ORIGIN] = packet.input;
+    doubles[(own + FIRST_FRAME) >> 1] = packet.frame;
+    if (isForAll(packet)) words[own + PROTOCOL] = udpProtocolByPort(packet.destinationPort) || UdpProtocol.Discovery;
+    this.rememberAsked(packet, id);
+  }
+
+  /** Looks at a packet of a conversation whose protocol is not known yet. */
+  private inspect(packet: Packet, id: number, own: number): number {
+    const { words } = this.flows.table;
+    let protocol = recogniseUdp(packet);
+    if (protocol === UdpProtocol.Undecided && this.events.isWireguard(packet, this.flows.serialOf(id))) protocol = UdpProtocol.Wireguard;
+    // A server may answer from a port of its own choice.
+    if (protocol === UdpProtocol.Undecided && this.flows.isNew && this.hasAskedTftp(packet)) protocol = UdpProtocol.Tftp;
+    if (protocol === UdpProtocol.Undecided) {
+      const inspected = (words[own + INSPECTED] ?? 0) + 1;
+      words[own + INSPECTED] = inspected;
+      if (inspected >= MOST_INSPECTED) words[own + PROTOCOL] = UdpProtocol.Unknown;
+      return protocol;
+    }
+    words[own + PROTOCOL] = protocol;
+    return protocol;
+  }
+
+  // By identifier.
+
+  /** Follows the packet by what its payload says of its transaction; false where it says nothing. */
+  private follow(packet: Packet, id: number, protocol: number, read: (packet: Packet, transaction: Transaction) => void): boolean {
+    const { transaction } = this;
+    transaction.clear();
+    read(packet, transaction);
+    if (transaction.answers) {
+      this.writeTransaction(packet, false, protocol, transaction.answer0, transaction.answer1, transaction.answer2);
+      const found = this.transactions.find();
+      if (found !== NONE) {
+        this.answered(packet, id, protocol, found);
+        return true;
+      }
+    }
+    if (transaction.asks) this.asked(packet, protocol);
+    return transaction.asks || transaction.answers;
+  }
+
+  private asked(packet: Packet, protocol: number): void {
+    const { transaction, transactions } = this;
+    this.writeTransaction(packet, true, protocol, transaction.ask0, transaction.ask1, transaction.ask2);
+    let id = transactions.touch();
+    if (id === NONE) id = transactions.add();
+    const { words } = transactions;
+    const own = transactions.ownOf(id);
+    if (transaction.fromAnywhere || isForAll(packet)) words[own + FLAGS] = (words[own + FLAGS] ?? 0) | FROM_ANYWHERE;
+    if (packet.direction === Direction.In) words[own + FLAGS] = (words[own + FLAGS] ?? 0) | REQUEST_IN;
+    if (packet.direction === Direction.Out) words[own + FLAGS] = (words[own + FLAGS] ?? 0) | REQUEST_OUT;
+    if (isPerhapsForAll(packet)) words[own + FLAGS] = (words[own + FLAGS] ?? 0) | PERHAPS_TO_ALL;
+    writeStamp(transactions, own + ASKED_STAMP, packet);
+    const count = words[own + ASKED_COUNT] ?? 0;
+    for (let i = 0; i < Math.min(count, MOST_ASKED_AT_ONCE); i++) {
+      if (this.isAskedAddress(own, i, packet, false) && words[own + ASKED + i * ASKED_WORDS + 4] === packet.destinationPort) return;
+    }
+    if (count < MOST_ASKED_AT_ONCE) {
+      const at = own + ASKED + count * ASKED_WORDS;
+      writeAddress(words, at, packet, false);
+      words[at + 4] = packet.destinationPort;
+    }
+    words[own + ASKED_COUNT] = count + 1;
+  }
+
+  private answered(packet: Packet, id: number, protocol: number, found: number): void {
+    const { transaction, transactions, flows } = this;
+    const { words } = transactions;
+    const own = transactions.ownOf(found);
+    const count = words[own + ASKED_COUNT] ?? 0;
+    // Asked of more servers than are kept, or of all: any of them may answer.
+    if (count > MOST_ASKED_AT_ONCE || (words[own + FLAGS] ?? 0) & FROM_ANYWHERE) return;
+    if (packet.at - stampedAt(transactions, own + ASKED_STAMP) > transaction.withinSec) return;
+    // Another port of a server that was asked is not this fault.
+    for (let i = 0; i < count; i++) if (this.isAskedAddress(own, i, packet, true)) return;
+    // A relay hands over to a server that the client has spoken to before.
+    if (protocol === UdpProtocol.Stun && flows.packetsFrom(id, !flows.fromLower) > 0) return;
+    const at = own + ASKED;
+    const asked = { ip: addressText(words, at), port: words[at + 4] ?? 0 };
+    const isOtherPort = asked.port !== packet.sourcePort && protocol !== UdpProtocol.Tftp;
+    const flags = words[own + FLAGS] ?? 0;
+    if (flags & PERHAPS_TO_ALL && isBroadcastOf(asked.ip, packet)) return;
+    const wrong = this.wrongSource(packet, asked, udpProtocolInfo(protocol).matchedBy ?? 'ports', udpProtocolInfo(protocol).name);
+    if (!wrong) return;
+    if (flags & REQUEST_IN && packet.direction === Direction.Out) wrong.atServer = true;
+    if (flags & REQUEST_OUT && packet.direction === Direction.In) wrong.atClient = true;
+    this.count(wrong, packet, readStamp(transactions, own + ASKED_STAMP), transaction.weak || isOtherPort ? 'weak' : 'exact');
+  }
+
+  private writeTransaction(packet: Packet, byClient: boolean, protocol: number, id0: number, id1: number, id2: number): void {
+    const { key } = this.transactions;
+    writeAddress(key, 0, packet, byClient);
+    key[4] = ((byClient ? packet.sourcePort : packet.destinationPort) << 8) | protocol;
+    key[5] = packet.path;
+    key[6] = id0;
+    key[7] = id1;
+    key[8] = id2;
+  }
+
+  /** Whether an asked server has the packet's source address (or destination address). */
+  private isAskedAddress(own: number, i: number, packet: Packet, source: boolean): boolean {
+    return isSameAddress(this.transactions.words, own + ASKED + i * ASKED_WORDS, packet, source);
+  }
+
+  // By ports.
+
+  private request(packet: Packet, own: number): void {
+    const { table } = this.flows;
+    const { words } = table;
+    words[own + UNANSWERED] = (words[own + UNANSWERED] ?? 0) + 1;
+    words[own + ORIGIN] = packet.input | (packet.direction << DIRECTION_SHIFT) | (isPerhapsForAll(packet) ? PERHAPS_FOR_ALL : 0);
+    writeStamp(table, own + REQUEST, packet);
+    for (let i = 0; i < SAMPLE_WORDS; i++) words[own + SAMPLE + i] = sampleWord(packet, i);
+  }
+
+  /** The first packet of a flow, or one of a flow that was found wrong: is it an answer to a request that went to another address? */
+  private checkPorts(packet: Packet, id: number): void {
+    const { flows } = this;
+    const { sourcePort, destinationPort } = packet;
+    if (destinationPort < LOWEST_CLIENT_PORT || destinationPort === sourcePort) return;
+    if (!flows.isNew && !this.wrongByFlow.has(flows.serialOf(id))) return;
+    const asked = this.onlyUnanswered(packet);
+    if (asked === NONE) return;
+    const own = flows.wordsOf(asked);
+    const { words } = flows.table;
+    const clientIsLower = flows.openedByLower(asked);
+    if (flows.portOf(asked, !clientIsLower) !== sourcePort) return;
+    if (packet.at - stampedAt(flows.table, own + REQUEST) > ANSWER_SEC) return;
+    if (flows.isSameAddress(asked, !clientIsLower, id, flows.fromLower)) return;
+    if (!udpProtocolInfo(words[own + PROTOCOL] ?? 0).matchedByPorts || !udpProtocolInfo(udpProtocolByPort(destinationPort)).matchedByPorts)
+      return;
+    const origin = words[own + ORIGIN] ?? 0;
+    const askedEnd = flows.endOf(asked, !clientIsLower);
+    if (origin & PERHAPS_FOR_ALL && isBroadcastOf(askedEnd.ip, packet)) return;
+    const direction = (origin >> DIRECTION_SHIFT) & 3;
+    const atServer = direction === Direction.In && packet.direction === Direction.Out;
+    const atClient = direction === Direction.Out && packet.direction === Direction.In;
+    const echoes = this.echoes(packet, own);
+    const wrong = this.wrongSource(packet, askedEnd, 'ports', udpProtocolInfo(words[own + PROTOCOL] ?? 0).name);
+    if (!wrong) return;
+    wrong.atServer ||= atServer;
+    wrong.atClient ||= atClient;
+    const strength = atServer && echoes ? 'ports-certain' : atServer || echoes ? 'ports-likely' : 'ports-possible';
+    this.count(wrong, packet, readStamp(flows.table, own + REQUEST), strength);
+  }
+
+  /** The flow of the only server that the packet's receiver has asked and not heard of; NONE where there is none, or more than one. */
+  private onlyUnanswered(packet: Packet): number {
+    const { clients, flows } = this;
+    this.writeClient(packet, false);
+    const client = clients.find();
+    if (client === NONE) return NONE;
+    const own = clients.ownOf(client);
+    let only = NONE;
+    for (let i = 0; i < MOST_ASKED; i++) {
+      const flow = (clients.words[own + 2 * i] ?? 0) - 1;
+      if (flow === NONE || flows.serialOf(flow) !== clients.words[own + 2 * i + 1]) continue;
+      const words = flows.wordsOf(flow);
+      const isOpen = (flows.table.words[words + UNANSWERED] ?? 0) > 0 && packet.at - stampedAt(flows.table, words + REQUEST) <= REQUEST_SEC;
+      if (!isOpen) continue;
+      if (only !== NONE) return NONE;
+      only = flow;
+    }
+    // Servers that were forgotten may have been asked too.
+    return (clients.words[own + NEXT] ?? 0) > MOST_ASKED ? NONE : only;
+  }
+
+  private rememberAsked(packet: Packet, flow: number): void {
+    const { clients, flows } = this;
+    this.writeClient(packet, true);
+    let id = clients.touch();
+    if (id === NONE) id = clients.add();
+    const own = clients.ownOf(id);
+    const next = clients.words[own + NEXT] ?? 0;
+    const at = own + 2 * (next % MOST_ASKED);
+    clients.words[at] = flow + 1;
+    clients.words[at + 1] = flows.serialOf(flow);
+    clients.words[own + NEXT] = next + 1;
+  }
+
+  private hasAskedTftp(packet: Packet): boolean {
+    const { clients, flows } = this;
+    this.writeClient(packet, false);
+    const client = clients.find();
+    if (client === NONE) return false;
+    const own = clients.ownOf(client);
+    for (let i = 0; i < MOST_ASKED; i++) {
+      const flow = (clients.words[own + 2 * i] ?? 0) - 1;
+      if (flow === NONE || flows.serialOf(flow) !== clients.words[own + 2 * i + 1]) continue;
+      if (flows.table.words[flows.wordsOf(flow) + PROTOCOL] === UdpProtocol.Tftp) return true;
+    }
+    return false;
+  }
+
+  private writeClient(packet: Packet, source: boolean): void {
+    const { key } = this.clients;
+    writeAddress(key, 0, packet, source);
+    key[4] = source ? packet.sourcePort : packet.destinationPort;
+    key[5] = packet.path;
+  }
+
+  /** The answer begins with the octets of the request: an echo. Zeros prove nothing. */
+  private echoes(packet: Packet, own: number): boolean {
+    const { words } = this.flows.table;
+    let any = 0;
+    for (let i = 0; i < SAMPLE_WORDS; i++) {
+      const word = words[own + SAMPLE + i] ?? 0;
+      if (word !== sampleWord(packet, i)) return false;
+      any |= word;
+    }
+    return any !== 0;
+  }
+
+  // What was found.
+
+  private wrongSource(packet: Packet, asked: Required<Endpoint>, matchedBy: string, protocol: string | null): WrongSource | undefined {
+    const client = { ip: packet.destinationIp, port: packet.destinationPort };
+    const from = { ip: packet.sourceIp, port: packet.sourcePort };
+    // Loopback is one host; link-local and global addresses of one host answer for each other (RFC 6724).
+    if (isLoopbackIp(asked.ip) || isLoopbackIp(from.ip) || from.ip === client.ip || isLinkLocalIp(asked.ip) !== isLinkLocalIp(from.ip))
+      return undefined;
+    const stamp = stampOf(packet);
+    return this.wrong.take(wrongKey({ client, asked, from, path: packet.path, matchedBy }), () => {
+      const wrong: WrongSource = {
+        client,
+        asked,
+        from,
+        path: packet.path,
+        protocol,
+        matchedBy,
+        packets: 0,
+        cases: 0,
+        lastRequest: -1,
+        strengths: new Set(),
+        atServer: false,
+        atClient: false,
+        rejected: 0,
+        first: stamp,
+        last: stamp,
+        evidence: new Evidence(),
+      };
+      this.wrongByAsked.take(askedKey(client, asked, packet.path), () => []).push(wrong);
+      return wrong;
+    });
+  }
+
+  private count(wrong: WrongSource, packet: Packet, request: Stamp, strength: MatchStrength): void {
+    wrong.packets++;
+    if (wrong.lastRequest !== request.frame) wrong.cases++;
+    wrong.lastRequest = request.frame;
+    wrong.last = stampOf(packet);
+    wrong.strengths.add(strength);
+    wrong.evidence.add('request', request);
+    wrong.evidence.add('wrong-reply', wrong.last, `from ${endpointText(wrong.from)}`);
+    this.noteFlow(wrong);
+  }
+
+  private noteFlow(wrong: WrongSource): void {
+    const ofFlow = this.wrongByFlow.take(this.flows.serialOf(this.flows.observedId), () => []);
+    if (!ofFlow.includes(wrong)) ofFlow.push(wrong);
+  }
+
+  /** The client speaks to the supposed wrong source itself: it is another peer, and what was matched by ports alone never was an answer. */
+  private withdraw(serial: number): void {
+    const ofFlow = this.wrongByFlow.get(serial);
+    if (!ofFlow) return;
+    for (const wrong of ofFlow) {
+      if (wrong.matchedBy === 'ports') this.wrong.delete(wrongKey(wrong));
+    }
+    const left = ofFlow.filter(({ matchedBy }) => matchedBy !== 'ports');
+    if (left.length > 0) this.wrongByFlow.set(serial, left);
+    else this.wrongByFlow.delete(serial);
+  }
+
+  private leave(id: number): void {
+    const { flows } = this;
+    const clientIsLower = this.clientIsLower(id);
+    // What came from a wrong source is told with the conversation that it answers.
+    if (!this.wrongByFlow.has(flows.serialOf(id))) this.events.conversation(() => this.conversation(id, clientIsLower));
+    this.addTotals(id, clientIsLower);
+  }
+
+  private addTotals(id: number, clientIsLower: boolean): void {
+    const { flows, totals } = this;
+    const requests = flows.packetsFrom(id, clientIsLower);
+    if (requests === 0) return;
+    for (let i = 0; i < 4; i++) {
+      totals.key[i] = flows.addressWord(id, clientIsLower, i);
+      totals.key[4 + i] = flows.addressWord(id, !clientIsLower, i);
+    }
+    totals.key[8] = flows.portOf(id, !clientIsLower);
+    totals.key[9] = flows.pathOf(id);
+    let found = totals.touch();
+    if (found === NONE) found = totals.add();
+    const own = totals.ownOf(found);
+    totals.words[own] = (totals.words[own] ?? 0) + 1;
+    totals.words[own + 1] = (totals.words[own + 1] ?? 0) + requests;
+    totals.words[own + 2] = (totals.words[own + 2] ?? 0) + flows.packetsFrom(id, !clientIsLower);
+  }
+
+  /** Who opened the flow is the client, unless only the other end has a port that clients use. */
+  private clientIsLower(id: number): boolean {
+    const { flows } = this;
+    const openedByLower = flows.openedByLower(id);
+    const openerIsService = isServicePort(flows.portOf(id, openedByLower));
+    const otherIsService = isServicePort(flows.portOf(id, !openedByLower));
+    return openerIsService && !otherIsService ? !openedByLower : openedByLower;
+  }
+
+  private conversation(id: number, clientIsLower: boolean): UdpConversation {
+    const { flows } = this;
+    const own = flows.wordsOf(id);
+    const { words, doubles } = flows.table;
+    const client = flows.endOf(id, clientIsLower);
+    const asked = flows.endOf(id, !clientIsLower);
+    const path = flows.pathOf(id);
+    const wrong = this.wrongByAsked.get(askedKey(client, asked, path)) ?? [];
+    return {
+      input: (words[own + ORIGIN] ?? 0) & 0xffff,
+      client,
+      asked,
+      path,
+      protocol: udpProtocolInfo(words[own + PROTOCOL] ?? 0).name,
+      requests: flows.packetsFrom(id, clientIsLower),
+      repliesRight: flows.packetsFrom(id, !clientIsLower),
+      firstFrame: doubles[(own + FIRST_FRAME) >> 1] ?? 0,
+      lastFrame: doubles[(own + LAST_FRAME) >> 1] ?? 0,
+      wrong: wrong.filter((each) => this.wrong.has(wrongKey(each))),
+    };
+  }
+}
+
+const isServicePort = (port: number): boolean => port < LOWEST_CLIENT_PORT || udpProtocolByPort(port) !== UdpProtocol.Undecided;
+
+const askedKey = (client: Endpoint, asked: Endpoint, path: number): string => `${endpointText(client)}|${endpointText(asked)}|${path}`;
+const wrongKey = ({
+  client,
+  asked,
+  from,
+  path,
+  matchedBy,
+}: Pick<WrongSource, 'client' | 'asked' | 'from' | 'path' | 'matchedBy'>): string =>
+  `${endpointText(client)}|${endpointText(asked)}|${endpointText(from)}|${path}|${matchedBy}`;
+
+/** Word `i` of the payload, 0 beyond its end. */
+function sampleWord({ view, payloadAt, payloadCaptured }: Packet, i: number): number {
+  return 4 * i + 4 <= payloadCaptured ? view.getInt32(payloadAt + 4 * i) : 0;
+}

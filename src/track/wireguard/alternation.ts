@@ -1,0 +1,58 @@
+import { endpointText } from '../../net/ip.ts';
+import { BoundedMap } from '../bounded-map.ts';
+import { Evidence } from '../evidence.ts';
+import type { Stamp } from '../stamp.ts';
+import type { FullEndpoint } from './peers.ts';
+
+const MOST_SUBJECTS = 4096;
+const MOST_ENDPOINTS = 16;
+/** Sessions are renewed after 120 s: a device that completes handshakes faster than this is losing them. */
+const SOON_SEC = 60;
+
+/** Endpoints that complete handshakes with one observer in turns, each much sooner than its session would need new keys. */
+export interface Alternation {
+  observer: FullEndpoint;
+  path: number;
+  /** The initiators' name where mac1 showed that they have one key; null: they only share a port. */
+  peer: string | null;
+  /** When each completed its latest handshake. */
+  endpoints: Map<string, { endpoint: FullEndpoint; latest: Stamp }>;
+  /** Handshakes of one endpoint between two of another, all within SOON_SEC. */
+  switches: number;
+  lastEndpoint: string;
+  evidence: Evidence;
+}
+
+/** Watches for two devices that were given one key: each handshake of one ends the session of the other. */
+export class AlternationBook {
+  private readonly subjects = new BoundedMap<string, Alternation>(MOST_SUBJECTS);
+
+  get list(): Alternation[] {
+    return [...this.subjects.values()];
+  }
+
+  /** A handshake was answered. */
+  completed(initiator: FullEndpoint, observer: FullEndpoint, path: number, peer: string | null, stamp: Stamp): void {
+    const identity = peer ?? `port ${initiator.port}`;
+    const subject = this.subjects.take(`${endpointText(observer)}|${identity}|${path}`, () => ({
+      observer,
+      path,
+      peer,
+      endpoints: new Map(),
+      switches: 0,
+      lastEndpoint: '',
+      evidence: new Evidence(),
+    }));
+    const text = endpointText(initiator);
+    const before = subject.endpoints.get(text);
+    if (subject.lastEndpoint !== text && before && stamp.at - before.latest.at < SOON_SEC) {
+      subject.switches++;
+      subject.evidence.add('handshake', before.latest, `by ${text}`);
+      const other = subject.endpoints.get(subject.lastEndpoint);
+      if (other) subject.evidence.add('handshake', other.latest, `by ${subject.lastEndpoint}`);
+      subject.evidence.add('handshake', stamp, `by ${text}`);
+    }
+    if (before || subject.endpoints.size < MOST_ENDPOINTS) subject.endpoints.set(text, { endpoint: initiator, latest: stamp });
+    subject.lastEndpoint = text;
+  }
+}

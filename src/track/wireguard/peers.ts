@@ -1,0 +1,273 @@
+import { type Endpoint, endpointText } from '../../net/ip.ts';
+import { secondsBetween } from '../../net/time.ts';
+import { BoundedMap } from '../bounded-map.ts';
+import { Evidence } from '../evidence.ts';
+import type { Stamp } from '../stamp.ts';
+
+const MOST_PAIRS = 8192;
+const MOST_MOVES = 64;
+const MOST_EVENTS = 48;
+const MOST_ALIASES = 8;
+/** What the old address still sends this long after a move may have been on its way (in another card's queue). */
+const OVERLAP_SEC = 1;
+
+export type FullEndpoint = Required<Endpoint>;
+
+/** How sure it is that the mover is the same peer: a known key, data of the same session, or only the course of events. */
+export type Identity = 'key' | 'index' | 'continuity';
+export type Trigger = 'initiation' | 'response' | 'data';
+
+export interface TimelineEvent {
+  stamp: Stamp;
+  event: string;
+}
+
+/** An end of a conversation between two WireGuard devices. */
+export interface Side {
+  endpoint: FullEndpoint;
+  /** The same end on the other leg of a NAT that the capture sees both legs of. */
+  aliases: FullEndpoint[];
+  /** Its name, where a known key told it. */
+  name: string | null;
+  /** The latest packet from its endpoint. */
+  lastSent: Stamp | undefined;
+  /** `lastSent` is nobody else's: it may be overwritten with the next packet. */
+  lastSentIsOwn: boolean;
+  /** It sent data, or a response. */
+  established: boolean;
+  /** Data ran to or from it. */
+  hasData: boolean;
+}
+
+/** A side of a pair began to send from another endpoint. */
+export interface Move {
+  pair: Pair;
+  /** Whether the side moved that was contacted by the first initiation, the one that sent it, or it is not known. */
+  role: 'contacted' | 'initiating' | 'unknown';
+  observer: FullEndpoint;
+  from: FullEndpoint;
+  to: FullEndpoint;
+  trigger: Trigger;
+  identity: Identity;
+  stamp: Stamp;
+  /** Silence of the old endpoint before the move; null where it never sent within the capture. */
+  gapSeconds: number | null;
+  /** The observer's first packet to the new endpoint. */
+  followed: Stamp | undefined;
+  /** Data ran with the new endpoint. */
+  hasDataAfter: boolean;
+  /** The old endpoint went on sending: they are two peers, and nobody moved. */
+  withdrawn: boolean;
+  peer: string | null;
+  timeline: TimelineEvent[];
+  evidence: Evidence;
+  /** The trigger left the capturing host itself. */
+  own: boolean;
+  handshakeUsBefore: number | null;
+  handshakeUsAfter: number | null;
+}
+
+/** Two devices that speak WireGuard with each other, wherever each of them is at the moment. */
+export interface Pair {
+  path: number;
+  contacted: Side;
+  initiating: Side;
+  /** Whether an initiation or response was seen, so that the roles are known. */
+  rolesKnown: boolean;
+  moves: Move[];
+  events: TimelineEvent[];
+  /** Software above WireGuard chooses the paths (Tailscale): that an endpoint changes is its work. */
+  managed: boolean;
+  /** Round trip of the latest handshake that was answered, in microseconds. */
+  handshakeUs: number | null;
+}
+
+/** Finds the pair that two endpoints belong to, and notices when one of them is somewhere else than before. */
+export class PeerBook {
+  readonly moves: Move[] = [];
+  private readonly pairs = new BoundedMap<string, Pair>(MOST_PAIRS);
+  /** Pairs by an endpoint that is observed: candidates for moves of the other side. */
+  private readonly byObserver = new BoundedMap<string, Set<Pair>>(MOST_PAIRS);
+  private movesOmitted = 0;
+
+  get evicted(): number {
+    return this.pairs.evicted + this.movesOmitted;
+  }
+
+  /** The pair with these endpoints, in either order. */
+  find(a: FullEndpoint, b: FullEndpoint, path: number): Pair | undefined {
+    return this.pairs.get(key(a, b, path));
+  }
+
+  /** A new pair. `rolesKnown`: an initiation went from `initiating` to `contacted`, or a response the other way. */
+  begin(initiating: FullEndpoint, contacted: FullEndpoint, path: number, rolesKnown: boolean): Pair {
+    const pair: Pair = {
+      path,
+      contacted: newSide(contacted),
+      initiating: newSide(initiating),
+      rolesKnown,
+      moves: [],
+      events: [],
+      managed: false,
+      handshakeUs: null,
+    };
+    this.enter(pair, initiating, contacted);
+    return pair;
+  }
+
+  /** The first handshake of a pair that was known by its data alone tells who contacts whom. */
+  assignRoles(pair: Pair, initiator: FullEndpoint): void {
+    if (pair.rolesKnown) return;
+    pair.rolesKnown = true;
+    if (isAt(pair.initiating, initiator)) return;
+    [pair.contacted, pair.initiating] = [pair.initiating, pair.contacted];
+  }
+
+  /**
+   * An established pair of which one side could have moved to `from`: its other side is `to`, and port or address are what they were.
+   * Undefined where there is none, or more than one.
+   */
+  candidate(from: FullEndpoint, to: FullEndpoint, path: number): { pair: Pair; side: Side } | undefined {
+    const found: { pair: Pair; side: Side }[] = [];
+    for (const pair of this.byObserver.get(`${endpointText(to)}|${path}`) ?? []) {
+      const side = isAt(pair.contacted, to) ? pair.initiating : isAt(pair.initiating, to) ? pair.contacted : undefined;
+      if (!side?.established || !side.lastSent) continue;
+      const { endpoint } = side;
+      if (!isAt(side, from) && (endpoint.port === from.port || endpoint.ip === from.ip)) found.push({ pair, side });
+    }
+    return found.length === 1 ? found[0] : undefined;
+  }
+
+  /** `side` of `pair` now sends from `to`. */
+  move(pair: Pair, side: Side, to: FullEndpoint, trigger: Trigger, identity: Identity, stamp: Stamp, own: boolean): Move {
+    const other = otherSide(pair, side);
+    const from = side.endpoint;
+    // A copy: data goes on overwriting the side's own stamp.
+    const since = side.lastSent && { ...side.lastSent };
+    const move: Move = {
+      pair,
+      role: !pair.rolesKnown ? 'unknown' : side === pair.contacted ? 'contacted' : 'initiating',
+      observer: other.endpoint,
+      from,
+      to,
+      trigger,
+      identity,
+      stamp,
+      gapSeconds: since ? Math.max(0, secondsBetween(since, stamp)) : null,
+      followed: undefined,
+      hasDataAfter: false,
+      withdrawn: false,
+      peer: side.name,
+      timeline: [],
+      evidence: new Evidence(),
+      own,
+      handshakeUsBefore: pair.handshakeUs,
+      handshakeUsAfter: null,
+    };
+    if (since) {
+      move.evidence.add('last-from-old', since, `last packet from ${endpointText(from)}`);
+      move.timeline.push({ stamp: since, event: `last packet from ${endpointText(from)}` });
+    }
+    for (const event of pair.events) if (!since || event.stamp.at > since.at) move.timeline.push(event);
+    move.evidence.add('trigger', stamp, `${trigger} from ${endpointText(to)}`);
+    const moved = { stamp, event: `${trigger} from ${endpointText(to)} instead of ${endpointText(from)}` };
+    pair.events.push(moved);
+    move.timeline.push(moved);
+    side.endpoint = to;
+    side.lastSent = stamp;
+    side.lastSentIsOwn = false;
+    this.enter(pair, to, other.endpoint);
+    if (this.moves.length < MOST_PAIRS) this.moves.push(move);
+    else this.movesOmitted++;
+    if (pair.moves.length < MOST_MOVES) pair.moves.push(move);
+    return move;
+  }
+
+  /** A packet of the pair went from `from` to `to`. Confirms moves, or shows that there was none. */
+  sent(pair: Pair, from: FullEndpoint, to: FullEndpoint, what: Trigger, stamp: Stamp): void {
+    const side = isAt(pair.contacted, from) ? pair.contacted : isAt(pair.initiating, from) ? pair.initiating : undefined;
+    if (side) {
+      side.lastSent = stamp;
+      side.lastSentIsOwn = false;
+      if (what !== 'initiation') side.established = true;
+      if (what === 'data') pair.contacted.hasData = pair.initiating.hasData = true;
+    }
+    const last = pair.moves.at(-1);
+    if (!last || last.withdrawn) return;
+    const isToNew = isSame(to, last.to) && isAtObserver(last, from);
+    if (!last.followed && what !== 'initiation' && isToNew) {
+      last.followed = stamp;
+      last.evidence.add('followed', stamp, `${endpointText(from)} sends to ${endpointText(to)}`);
+      last.timeline.push({ stamp, event: `${endpointText(from)} sends ${what === 'data' ? 'data' : 'a response'} to ${endpointText(to)}` });
+    }
+    if (what === 'data' && (isToNew || isSame(from, last.to))) last.hasDataAfter = true;
+    const isOld = isSame(from, last.from) && isSame(to, last.observer);
+    // Data of the same session is proof; without it, two peers that take turns look like one that moves.
+    if (isOld && last.identity === 'continuity' && stamp.at - last.stamp.at > OVERLAP_SEC) this.separate(last);
+  }
+
+  /** An event for the timelines of moves to come. */
+  note(pair: Pair, stamp: Stamp, event: string): void {
+    if (pair.events.length >= MOST_EVENTS) pair.events.splice(MOST_EVENTS / 2, 1);
+    pair.events.push({ stamp, event });
+  }
+
+  /** A response shows how long handshakes take now. */
+  answered(pair: Pair, latencyUs: number): void {
+    pair.handshakeUs = latencyUs;
+    const last = pair.moves.at(-1);
+    if (last && last.handshakeUsAfter === null) last.handshakeUsAfter = latencyUs;
+  }
+
+  /** Nobody moved: a second peer speaks with the same observer. */
+  separate(move: Move): void {
+    const { pair, from, to, observer } = move;
+    move.withdrawn = true;
+    const side = isSame(pair.contacted.endpoint, to) ? pair.contacted : pair.initiating;
+    side.endpoint = from;
+    pair.moves = pair.moves.filter((each) => each !== move);
+    this.pairs.delete(key(to, observer, pair.path));
+    this.begin(to, observer, pair.path, true);
+  }
+
+  /** The pair is known under these endpoints too. */
+  enter(pair: Pair, a: FullEndpoint, b: FullEndpoint): void {
+    this.pairs.set(key(a, b, pair.path), pair);
+    for (const endpoint of [a, b]) {
+      const pairs = this.byObserver.take(`${endpointText(endpoint)}|${pair.path}`, () => new Set());
+      if (pairs.size < MOST_MOVES) pairs.add(pair);
+    }
+  }
+}
+
+const newSide = (endpoint: FullEndpoint): Side => ({
+  endpoint,
+  aliases: [],
+  name: null,
+  lastSent: undefined,
+  lastSentIsOwn: false,
+  established: false,
+  hasData: false,
+});
+
+export const isSame = (a: FullEndpoint, b: FullEndpoint): boolean => a.port === b.port && a.ip === b.ip;
+
+/** Whether `side` is at this endpoint, on whichever leg of a NAT. */
+export const isAt = ({ endpoint, aliases }: Side, at: FullEndpoint): boolean =>
+  isSame(endpoint, at) || aliases.some((alias) => isSame(alias, at));
+
+export function addAlias(side: Side, alias: FullEndpoint): void {
+  if (!isAt(side, alias) && side.aliases.length < MOST_ALIASES) side.aliases.push(alias);
+}
+
+export const otherSide = (pair: Pair, side: Side): Side => (side === pair.contacted ? pair.initiating : pair.contacted);
+
+function isAtObserver({ pair, observer }: Move, endpoint: FullEndpoint): boolean {
+  const side = isSame(pair.contacted.endpoint, observer) ? pair.contacted : pair.initiating;
+  return isSame(observer, endpoint) || isAt(side, endpoint);
+}
+
+function key(a: FullEndpoint, b: FullEndpoint, path: number): string {
+  const [first, second] = [endpointText(a), endpointText(b)].sort();
+  return `${first}|${second}|${path}`;
+}

@@ -1,0 +1,62 @@
+import { IpProtocol, type Packet } from './packet.ts';
+
+/*
+ * IPv4 (RFC 791):
+ *
+ *   version and IHL 1 | TOS 1 | total length 2 | identification 2 | flags and fragment offset 2 | TTL 1 | protocol 1 | checksum 2 | source 4 | destination 4
+ */
+const SHORTEST = 20;
+const DONT_FRAGMENT = 0x4000;
+const MORE_FRAGMENTS = 0x2000;
+const OFFSET = 0x1fff;
+/** AH (RFC 4302): next header 1, length in words less two 1, reserved 2, SPI 4, sequence 4, ICV. */
+const AH_SHORTEST = 12;
+
+/** @returns where the payload begins; -1 where the header is not all there */
+export function decodeIpv4(packet: Packet, at: number): number {
+  if (!packet.has('ipv4', at, SHORTEST)) return -1;
+  const { view } = packet;
+  const first = view.getUint8(at);
+  const headerLength = (first & 15) * 4;
+  if (first >> 4 !== 4 || headerLength < SHORTEST) {
+    packet.halt('malformed', 'ipv4', at);
+    return -1;
+  }
+  const totalLength = view.getUint16(at + 2);
+  const fragment = view.getUint16(at + 6);
+  packet.version = 4;
+  packet.ipAt = at;
+  packet.tos = view.getUint8(at + 1);
+  packet.ident = view.getUint16(at + 4);
+  packet.dontFragment = (fragment & DONT_FRAGMENT) !== 0;
+  packet.moreFragments = (fragment & MORE_FRAGMENTS) !== 0;
+  packet.fragmentOffset = (fragment & OFFSET) * 8;
+  packet.ttl = view.getUint8(at + 8);
+  packet.protocol = view.getUint8(at + 9);
+  packet.src4 = view.getInt32(at + 12);
+  packet.dst4 = view.getInt32(at + 16);
+  // A length of 0 is left to the card by segmentation offload; what is behind the packet is Ethernet's padding.
+  if (totalLength > 0) {
+    if (totalLength < headerLength) {
+      packet.halt('malformed', 'ipv4', at);
+      return -1;
+    }
+    packet.end = Math.min(packet.end, at + totalLength);
+  }
+  if (headerLength > SHORTEST && !packet.has('ipv4', at, headerLength)) return -1;
+  return packet.protocol === IpProtocol.Ah && packet.fragmentOffset === 0
+    ? skipAuthenticationHeader(packet, at + headerLength)
+    : at + headerLength;
+}
+
+/** What AH protects stays readable: it is one more header on the way. */
+function skipAuthenticationHeader(packet: Packet, at: number): number {
+  if (!packet.has('ah', at, AH_SHORTEST)) return -1;
+  const length = (packet.view.getUint8(at + 1) + 2) * 4;
+  packet.protocol = packet.view.getUint8(at);
+  if (length < AH_SHORTEST) {
+    packet.halt('malformed', 'ah', at);
+    return -1;
+  }
+  return at + length;
+}
