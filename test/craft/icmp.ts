@@ -1,0 +1,72 @@
+import { isIpv6Text } from '../../src/net/ip.ts';
+import { type IpOptions, ip, ipHeaderLength, ipv4, ipv6, type NetworkPacket, Protocols, transportChecksum } from './ip.ts';
+import { ascii, be16, internetChecksum, octets, type Part, replaced } from './octets.ts';
+
+const CHECKSUM = 2;
+/** What the error messages quote behind the IP header. */
+const QUOTED_OCTETS = 64;
+const Type = { EchoReply: 0, Unreachable: 3, Echo: 8, TimeExceeded: 11 } as const;
+const TypeV6 = { Unreachable: 1, TimeExceeded: 3, Echo: 128, EchoReply: 129 } as const;
+
+export interface EchoFields extends IpOptions {
+  from: string;
+  to: string;
+  id: number;
+  seq: number;
+  /** The usual letters of ping unless said. */
+  payload?: Uint8Array;
+}
+
+const LETTERS = octets(ascii('abcdefghijklmnopqrstuvwabcdefghi'));
+
+/** An echo request of the family that the addresses have (RFC 792, RFC 4443). */
+export const echoRequest = (fields: EchoFields): NetworkPacket => echo(fields, Type.Echo, TypeV6.Echo);
+
+export const echoReply = (fields: EchoFields): NetworkPacket => echo(fields, Type.EchoReply, TypeV6.EchoReply);
+
+export interface IcmpErrorFields extends IpOptions {
+  from: string;
+  /** The packet that could not be delivered; the error goes to its source unless `to` says otherwise. */
+  quoted: NetworkPacket;
+  to: string;
+}
+
+/** Port unreachable, code 3 (ICMPv6: code 4). */
+export const portUnreachable = (fields: IcmpErrorFields): NetworkPacket => icmpError(fields, Type.Unreachable, 3, TypeV6.Unreachable, 4);
+
+/** Host unreachable, code 1 (ICMPv6: address unreachable, code 3). */
+export const hostUnreachable = (fields: IcmpErrorFields): NetworkPacket => icmpError(fields, Type.Unreachable, 1, TypeV6.Unreachable, 3);
+
+/** The TTL or hop limit ended on the way. */
+export const timeExceeded = (fields: IcmpErrorFields): NetworkPacket => icmpError(fields, Type.TimeExceeded, 0, TypeV6.TimeExceeded, 0);
+
+/** An ICMPv6 message with its checksum, as a packet. */
+export function icmpv6(fields: IpOptions & { from: string; to: string }, type: number, code: number, ...body: Part[]): NetworkPacket {
+  const { from, to, ...options } = fields;
+  const message = octets(type, code, 0, 0, ...body);
+  const checksum = transportChecksum(from, to, Protocols.Icmpv6, message);
+  return ipv6({ from, to, protocol: Protocols.Icmpv6, payload: replaced(message, CHECKSUM, be16(checksum)), ...options });
+}
+
+function echo({ from, to, id, seq, payload = LETTERS, ...options }: EchoFields, type: number, typeV6: number): NetworkPacket {
+  if (isIpv6Text(from)) return icmpv6({ from, to, ...options }, typeV6, 0, be16(id), be16(seq), payload);
+  return icmpv4({ from, to, ...options }, type, 0, be16(id), be16(seq), payload);
+}
+
+function icmpError(fields: IcmpErrorFields, type: number, code: number, typeV6: number, codeV6: number): NetworkPacket {
+  const { quoted, ...addresses } = fields;
+  const quote = quoted.octets.subarray(0, ipHeaderLength(quoted) + QUOTED_OCTETS);
+  if (isIpv6Text(fields.from)) return icmpv6(addresses, typeV6, codeV6, 0, 0, 0, 0, quote);
+  return icmpv4(addresses, type, code, 0, 0, 0, 0, quote);
+}
+
+function icmpv4(fields: IpOptions & { from: string; to: string }, type: number, code: number, ...body: Part[]): NetworkPacket {
+  const { from, to, ...options } = fields;
+  const message = octets(type, code, 0, 0, ...body);
+  const checked = replaced(message, CHECKSUM, be16(internetChecksum(message)));
+  return ipv4({ from, to, protocol: Protocols.Icmp, payload: checked, ...options });
+}
+
+/** Any IP packet as payload, for tunnels of protocol 4 and 41. */
+export const ipInIp = (from: string, to: string, inner: NetworkPacket): NetworkPacket =>
+  ip({ from, to, protocol: Protocols.Ipip, payload: inner.octets });
