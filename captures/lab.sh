@@ -1,0 +1,237 @@
+# What the labs have in common: namespaces, cables, switches, captures, and the end of it all. Read by each make.sh, in bash, after `set -eu`.
+#
+# A lab builds its network in namespaces of its own, connects them with veth pairs that never are in the namespace of the caller,
+# and nothing leads out of them. However it ends (done, failed, interrupted, out of time), it ends the processes that it started,
+# by their ids, deletes the namespaces and the temporary folder. Names carry the process id: several labs can run side by side.
+
+# lab_begin SECONDS 'TOOLS' "$@": checks rights, tools and the arguments of make.sh, bounds the time, and opens the lab.
+lab_begin() {
+  local seconds=$1 tools=$2 tool
+  shift 2
+  [ $# -le 1 ] || die 2 "usage: $0 [DIRECTORY FOR THE CAPTURES]"
+  [ "$(id -u)" = 0 ] || die 3 'namespaces and captures need root'
+  for tool in ip sysctl ethtool tcpdump timeout mktemp $tools; do
+    command -v "$tool" >/dev/null 2>&1 || die 3 "$tool is missing"
+  done
+  if [ "${LAB_BOUNDED:-}" != "$0" ]; then
+    LAB_BOUNDED=$0 exec timeout --foreground --kill-after=20 "$seconds" bash "$0" "$@"
+  fi
+  unset LAB_BOUNDED
+  name=$(basename "$here") lab=fx$$ out=${1:-$here}
+  mkdir -p "$out"
+  lab_pids=() lab_nodes=() lab_captures=() lab_files=()
+  trap lab_end EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
+  tmp=$(mktemp -d "${TMPDIR:-/tmp}/lab-$name.XXXXXX")
+}
+
+# die STATUS WORDS: ends the lab.
+die() {
+  echo "$0: $2" >&2
+  exit "$1"
+}
+
+# say WORDS…: progress, on standard error.
+say() { echo "$name: $*" >&2; }
+
+lab_end() {
+  local status=$? node left=30
+  trap '' INT TERM HUP
+  trap - EXIT
+  set +e
+  for pid in "${lab_pids[@]}"; do kill "$pid" 2>/dev/null; done
+  while [ $left -gt 0 ] && lab_alive; do
+    sleep 0.1
+    left=$((left - 1))
+  done
+  for node in "${lab_nodes[@]}"; do
+    # What a daemon of ours left behind is in a namespace that only this lab has.
+    for pid in $(ip netns pids "$lab-$node"); do kill -9 "$pid" 2>/dev/null; done
+    ip netns delete "$lab-$node"
+  done
+  rm -rf "$tmp" "${lab_files[@]}"
+  exit $status
+}
+
+lab_alive() {
+  local node
+  for node in "${lab_nodes[@]}"; do
+    [ -z "$(ip netns pids "$lab-$node")" ] || return 0
+  done
+  return 1
+}
+
+# pause SECONDS: a sleep that a signal ends at once.
+pause() {
+  sleep "$1" &
+  local sleeping=$!
+  lab_pids+=("$sleeping")
+  wait "$sleeping" || true
+  lab_forget "$sleeping"
+}
+
+# A process that has been waited for is no longer ours: its id may be given to another one.
+lab_forget() {
+  local each kept=()
+  for each in "${lab_pids[@]}"; do [ "$each" = "$1" ] || kept+=("$each"); done
+  lab_pids=("${kept[@]}")
+}
+
+# nodes NAME…: machines without any card; IPv4 only, with the kernel's defaults where distributions differ.
+nodes() {
+  local node scope
+  for node in "$@"; do
+    ip netns add "$lab-$node"
+    lab_nodes+=("$node")
+    at "$node" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
+    for scope in all default; do
+      at "$node" sysctl -qw net.ipv4.conf.$scope.rp_filter=0 net.ipv4.conf.$scope.arp_ignore=0 \
+        net.ipv4.conf.$scope.arp_announce=0 net.ipv4.conf.$scope.arp_filter=0 net.ipv4.conf.$scope.send_redirects=0
+    done
+    at "$node" ip link set dev lo up
+  done
+}
+
+# routers NAME…: machines that forward.
+routers() {
+  local node
+  nodes "$@"
+  for node in "$@"; do at "$node" sysctl -qw net.ipv4.ip_forward=1; done
+}
+
+# switches NAME…: machines that are nothing but an Ethernet switch.
+switches() {
+  local node
+  nodes "$@"
+  for node in "$@"; do
+    at "$node" ip link add name switch type bridge stp_state 0 mcast_snooping 0
+    at "$node" ip link set dev switch up
+  done
+}
+
+# at NODE COMMAND…: runs it there and waits.
+at() {
+  local node=$1
+  shift
+  ip netns exec "$lab-$node" "$@"
+}
+
+# cable NODE CARD MAC NODE CARD [MAC]: a cable between two cards. No offload: captures show packets as they were on the wire.
+cable() {
+  local end
+  ip link add name "$2" netns "$lab-$1" address "$3" type veth peer name "$5" netns "$lab-$4" ${6:+address "$6"}
+  for end in "$1 $2" "$4 $5"; do
+    at "${end% *}" ethtool -K "${end#* }" tx off rx off tso off gso off gro off >/dev/null
+    at "${end% *}" ip link set dev "${end#* }" up
+  done
+}
+
+# plug NODE CARD MAC SWITCH [PORT]: a cable from a card of NODE to a port of a switch (NODE-CARD).
+plug() {
+  cable "$1" "$2" "$3" "$4" "${5:-$1-$2}"
+  at "$4" ip link set dev "${5:-$1-$2}" master switch
+}
+
+# address NODE CARD ADDRESS…: with prefix length.
+address() {
+  local node=$1 card=$2 each
+  shift 2
+  for each in "$@"; do at "$node" ip address add "$each" dev "$card"; done
+}
+
+# spawn NODE LOG COMMAND…: starts a daemon there; its id is in $pid, its output in the temporary folder.
+spawn() {
+  local node=$1 log=$2
+  shift 2
+  ip netns exec "$lab-$node" "$@" >"$tmp/$log" 2>&1 &
+  pid=$!
+  lab_pids+=("$pid")
+}
+
+# run NODE LOG COMMAND…: runs it there and waits, as `at`, but a signal ends the lab at once.
+run() {
+  local status=0
+  spawn "$@"
+  wait "$pid" || status=$?
+  lab_forget "$pid"
+  return $status
+}
+
+# stop PID…: ends processes that spawn started, and waits for them.
+stop() {
+  local each
+  for each in "$@"; do kill "$each" 2>/dev/null || true; done
+  for each in "$@"; do
+    wait "$each" 2>/dev/null || true
+    lab_forget "$each"
+  done
+}
+
+# until_log LOG PATTERN SECONDS: waits for a line in the output of a daemon.
+until_log() {
+  local left=$(($3 * 10))
+  until grep -q -e "$2" "$tmp/$1" 2>/dev/null; do
+    if [ $left -le 0 ]; then
+      sed 's/^/  /' "$tmp/$1" >&2
+      die 1 "no '$2' in $1 after $3 s"
+    fi
+    sleep 0.1
+    left=$((left - 1))
+  done
+}
+
+# capture NODE CARD FILE [FILTER]: of one card as Ethernet; of `any` as LINUX_SLL2.
+capture() {
+  local node=$1 card=$2 file=$3 linktype=EN10MB
+  shift 3
+  [ "$card" != any ] || linktype=LINUX_SLL2
+  spawn "$node" "$file.log" tcpdump -n -Z root -i "$card" -y $linktype -B 16384 -w "$tmp/$file" "$@"
+  lab_captures+=("$pid:$file")
+  until_log "$file.log" 'listening on' 5
+}
+
+# captured: ends the captures, and keeps their files if none of them lost a packet.
+captured() {
+  local each file
+  pause 1.5
+  for each in "${lab_captures[@]}"; do
+    stop "${each%%:*}"
+    file=${each#*:}
+    grep -q '^0 packets dropped by kernel' "$tmp/$file.log" || die 1 "$file lost packets: $(cat "$tmp/$file.log")"
+  done
+  for each in "${lab_captures[@]}"; do
+    file=${each#*:}
+    cp "$tmp/$file" "$out/$file"
+    say "$file: $(grep 'packets captured' "$tmp/$file.log")"
+  done
+  lab_captures=()
+}
+
+# uplinks COUNT [CLIENT [SERVER]]: a server with several uplinks to one "Internet", a router, at which a client is too. Each address of the server has
+# a routing table of its own (source rules); the default route of the main table is the lab's business.
+#
+#                                   198.51.100.1/28   .2/28
+#    client eth0 ---- client  inet  up1 ------------- wan1  server
+#    203.0.113.10     .1            up2 ------------- wan2
+#                                   198.51.100.17/28  .18/28   (up3, wan3: .33 and .34)
+uplinks() {
+  local i gateway own client=${2:-client} server=${3:-server}
+  nodes "$client" "$server"
+  routers inet
+  cable "$client" eth0 02:00:00:00:00:10 inet client 02:00:00:00:00:01
+  address "$client" eth0 203.0.113.10/24
+  address inet client 203.0.113.1/24
+  at "$client" ip route add default via 203.0.113.1
+  for ((i = 1; i <= $1; i++)); do
+    gateway=198.51.100.$((16 * i - 15)) own=198.51.100.$((16 * i - 14))
+    cable "$server" wan$i 02:00:00:00:02:0$i inet up$i 02:00:00:00:01:0$i
+    address "$server" wan$i $own/28
+    address inet up$i $gateway/28
+    at "$server" ip route add default via $gateway dev wan$i src $own table 10$i
+    at "$server" ip rule add from $own lookup 10$i
+  done
+}
+
+# default_by UPLINK [SERVER]: the server's default route.
+default_by() { at "${2:-server}" ip route replace default via "198.51.100.$((16 * $1 - 15))" dev "wan$1"; }
