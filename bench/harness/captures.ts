@@ -1,0 +1,74 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Amount, type Kind, kinds, writeCapture } from '../generate.ts';
+
+export const compressions = ['gz', 'zst'] as const;
+export type Compression = (typeof compressions)[number];
+
+/** What can be asked for: the kinds of captures, and `mixed` compressed. */
+export const captureNames = [...kinds, ...compressions.map((compression) => `mixed.pcap.${compression}` as const)] as const;
+export type CaptureName = (typeof captureNames)[number];
+
+export interface Capture {
+  name: string;
+  path: string;
+  format: 'pcap' | 'pcapng';
+  compression: Compression | null;
+  packets: number;
+  /** Unpacked. */
+  octets: number;
+  fileOctets: number;
+}
+
+const PACKERS: Record<Compression, readonly string[]> = { gz: ['gzip', '-6', '-k', '-f'], zst: ['zstd', '-3', '-q', '-f'] };
+
+/** The captures of a run, as files in a folder that git does not see. */
+export class Captures {
+  private readonly folder: string;
+  private readonly seed: number;
+  private readonly made: string[] = [];
+
+  constructor(folder: string, seed: number) {
+    this.folder = folder;
+    this.seed = seed;
+    mkdirSync(folder, { recursive: true });
+  }
+
+  /** Throws where the packer is not installed. */
+  make(name: CaptureName, amount: Amount): Capture {
+    const kind = kindOf(name);
+    const format = kind === 'ng' ? 'pcapng' : 'pcap';
+    const path = join(this.folder, `${kind}.${format}`);
+    this.made.push(path);
+    const { packets, octets } = writeCapture(path, kind, amount, this.seed);
+    const compression = compressions.find((each) => name.endsWith(`.${each}`)) ?? null;
+    const packed = compression === null ? path : this.pack(path, compression);
+    return { name, path: packed, format, compression, packets, octets, fileOctets: statSync(packed).size };
+  }
+
+  /** The first packets of what `make` gives for the same name. */
+  slice(name: CaptureName, packets: number): Capture {
+    const kind = kindOf(name);
+    const format = kind === 'ng' ? 'pcapng' : 'pcap';
+    const path = join(this.folder, `${kind}-slice.${format}`);
+    this.made.push(path);
+    const made = writeCapture(path, kind, { packets }, this.seed);
+    return { name: `${kind}, first packets`, path, format, compression: null, ...made, fileOctets: made.octets };
+  }
+
+  remove(): void {
+    for (const path of this.made.splice(0)) rmSync(path, { force: true });
+  }
+
+  private pack(path: string, compression: Compression): string {
+    const [program = '', ...args] = PACKERS[compression];
+    const { status } = spawnSync(program, [...args, path], { stdio: ['ignore', 'ignore', 'inherit'] });
+    if (status !== 0) throw new Error(`${program} is needed to make a capture compressed with it`);
+    const packed = `${path}.${compression}`;
+    this.made.push(packed);
+    return packed;
+  }
+}
+
+const kindOf = (name: CaptureName): Kind => kinds.find((kind) => kind === name) ?? 'mixed';
