@@ -1,8 +1,8 @@
 import { macText } from '../net/mac.ts';
 import { Evidence } from '../track/evidence.ts';
-import type { Address, Claim } from '../track/neighbourhood.ts';
+import type { Address, Claim, Contested } from '../track/neighbourhood.ts';
 import { virtualMac } from '../wire/virtual-mac.ts';
-import { type MacAnswers, type MultiAnswer, withMore } from './arp-answers.ts';
+import { KNOWLEDGE_SEC, type MacAnswers, type MultiAnswer, withMore } from './arp-answers.ts';
 import { answeredTogether } from './arp-flux.ts';
 import type { Confidence, Draft, FindingKind } from './kind.ts';
 import type { Knowledge } from './knowledge.ts';
@@ -132,17 +132,32 @@ const ownFrames = ({ doubles }: MultiAnswer) => {
     : [];
 };
 
-/** The capturing host claims an address, and another host claims it too, before it is done: no common question is needed. */
+/** The capturing host claims an address, and another host claims it too: no question is needed that both answer. */
 export function judgeForeignClaim(address: Address, knowledge: Knowledge): Draft<DuplicateDetails> | undefined {
   if (address.doubles || knowledge.redundancy.groupOf(address.ip)) return undefined;
   const claims = [...address.claims.values()].filter(({ mac }) => virtualMac(mac) === undefined);
   const own = claims.find((claim) => claim.own > 0 && knowledge.ownMacs.has(claim.mac));
-  const foreign = own && claims.find((claim) => claim.foreign > 0 && !knowledge.ownMacs.has(claim.mac) && overlaps(own, claim));
-  if (!own || !foreign) return undefined;
-  const evidence = new Evidence();
-  evidence.add('own-claim', own.first);
-  evidence.add('foreign-claim', foreign.first);
-  evidence.add('own-claim', own.last);
+  if (!own) return undefined;
+  const rivals = claims.filter((claim) => claim.foreign > 0 && !knowledge.ownMacs.has(claim.mac));
+  const overlapping = rivals.find((claim) => overlaps(own, claim));
+  if (overlapping) return foreignClaim(address, own, overlapping, duringOwnClaims(own, overlapping));
+  const contesting = rivals.find((claim) => contests(claim, own, address));
+  return contesting && address.contested && foreignClaim(address, own, contesting, againstOwnQuestion(own, address.contested));
+}
+
+interface ForeignClaimProof {
+  evidence: Evidence;
+  /** What shows that there are two hosts. */
+  sign: string;
+  because: string[];
+}
+
+function foreignClaim(
+  address: Address,
+  own: Claim,
+  foreign: Claim,
+  { evidence, sign, because }: ForeignClaimProof,
+): Draft<DuplicateDetails> {
   const names = [own, foreign].map(({ mac }) => macText(mac));
   return {
     subject: { ip: address.ip },
@@ -151,23 +166,20 @@ export function judgeForeignClaim(address: Address, knowledge: Knowledge): Draft
     confidence: 'certain',
     title: `${address.ip} is used by two hosts: ${listText(names)}`,
     details: {
-      macs: [own, foreign].map((claim) => ({
-        mac: macText(claim.mac),
-        answers: claim.answers,
-        firstAnswers: claim.firstAnswers,
-        interface: claim.interface,
+      macs: [own, foreign].map(({ mac, answers, firstAnswers, interface: name }) => ({
+        mac: macText(mac),
+        answers,
+        firstAnswers,
+        interface: name,
       })),
       requests: address.requests,
       winner: names[0] ?? '',
       sharedIps: [address.ip],
-      evidenceOfTwoHosts: [`${FrameText(foreign.first)} claims the address from outside, while the capturing host claims it itself.`],
+      evidenceOfTwoHosts: [sign],
     },
     count: foreign.announcements + foreign.answers,
     evidence,
-    because: [
-      `${FrameText(own.first)} and ${frameText(own.last)} leave the capturing host and say that ${address.ip} is at ${names[0]}.`,
-      `In between, ${frameText(foreign.first)} comes in and says that it is at ${names[1]}, which is no MAC of this host.`,
-    ],
+    because,
     ruledOut: [
       'One host with several cards: no frame with the other MAC leaves this host.',
       'VRRP, HSRP, CARP and GLBP: no virtual MAC, no advertisement.',
@@ -175,4 +187,42 @@ export function judgeForeignClaim(address: Address, knowledge: Knowledge): Draft
   };
 }
 
-const overlaps = (a: Claim, b: Claim): boolean => a.first.at < b.last.at && b.first.at < a.last.at && a.last.at > b.first.at;
+function duringOwnClaims(own: Claim, foreign: Claim): ForeignClaimProof {
+  const evidence = new Evidence();
+  evidence.add('own-claim', own.first);
+  evidence.add('foreign-claim', foreign.first);
+  evidence.add('own-claim', own.last);
+  return {
+    evidence,
+    sign: `${FrameText(foreign.first)} claims the address from outside, while the capturing host claims it itself.`,
+    because: [
+      `${FrameText(own.first)} and ${frameText(own.last)} leave the capturing host and say that the address is at ${macText(own.mac)}.`,
+      `In between, ${frameText(foreign.first)} comes in and says that it is at ${macText(foreign.mac)}, which is no MAC of this host.`,
+    ],
+  };
+}
+
+function againstOwnQuestion(own: Claim, { question, answer, mac }: Contested): ForeignClaimProof {
+  const evidence = new Evidence();
+  evidence.add('own-claim', own.last);
+  evidence.add('own-question', question);
+  evidence.add('foreign-answer', answer);
+  return {
+    evidence,
+    sign: `${FrameText(answer)} claims the address from outside, which the capturing host has claimed in ${frameText(own.last)}.`,
+    because: [
+      `${FrameText(own.last)} leaves the capturing host and says that the address is at ${macText(own.mac)}.`,
+      `In ${frameText(question)} this host asks whether anybody else has it, and ${frameText(answer)} answers: ${macText(mac)}, which is no MAC of this host ` +
+        '(RFC 5227 section 2.4).',
+    ],
+  };
+}
+
+const overlaps = (a: Claim, b: Claim): boolean => a.first.at < b.last.at && b.first.at < a.last.at;
+
+/** It answered the host's own question for the address, soon after the host had claimed it. Who announces an address first takes it over: a move. */
+function contests(claim: Claim, own: Claim, { contested }: Address): boolean {
+  if (!contested || contested.mac !== claim.mac || claim.announcements > 0) return false;
+  const age = contested.answer.at - own.last.at;
+  return age >= 0 && age <= KNOWLEDGE_SEC;
+}

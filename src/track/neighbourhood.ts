@@ -17,6 +17,8 @@ const MOST_NAMED = 16;
 const MOST_REQUESTS = 4;
 /** Unasked claims of one MAC after which it is watched. */
 const SUSPICIOUS = 2;
+/** Stands for all MACs of the capturing host. */
+const CAPTURING_HOST: Mac = -1;
 
 /** How a MAC came to be connected with an address. */
 export type ClaimKind = 'answer' | 'announcement' | 'unsolicited';
@@ -110,6 +112,13 @@ export interface Unsolicited {
   evidence: Evidence;
 }
 
+/** The capturing host asked who else has an address of its own (RFC 5227 sections 2.1 and 2.3), and another host answered. */
+export interface Contested {
+  question: Stamp;
+  answer: Stamp;
+  mac: Mac;
+}
+
 /** Requests for an address that nobody answered. */
 export interface Unanswered {
   exchanges: number;
@@ -135,6 +144,7 @@ export class Address {
   askedWith: Map<Mac, AskedWith> | undefined;
   unsolicited: Map<Mac, Unsolicited> | undefined;
   unanswered: Unanswered | undefined;
+  contested: Contested | undefined;
 
   constructor(ip: string, protocol: Exchange['protocol'], segment: number, path: number) {
     this.ip = ip;
@@ -203,7 +213,7 @@ export class Neighbourhood {
    */
   hearsAnswersTo(segment: number, asker: Mac): boolean {
     const common = this.common.get(segment);
-    return common === undefined || common.size === 0 || common.has(asker);
+    return common === undefined || common.size === 0 || common.has(this.party(asker));
   }
 
   /** A MAC answered for an address, or announced it. Called when it happens. */
@@ -242,6 +252,7 @@ export class Neighbourhood {
     // Who announces an address and is answered shares it with whoever answers.
     if (kind === 'announcement' && replies.length > 0) macs.add(asker.mac);
     if (macs.size > 1) this.double(address, exchange, macs);
+    if (kind !== 'request') address.contested ??= this.contested(exchange);
   }
 
   /** An answer that belongs to no open exchange. */
@@ -293,8 +304,14 @@ export class Neighbourhood {
 
   private narrow(segment: number, asker: Mac, answerer: Mac): void {
     const common = this.common.get(segment);
-    if (!common) this.common.set(segment, new Set([asker, answerer]));
-    else for (const mac of common) if (mac !== asker && mac !== answerer) common.delete(mac);
+    const parties = [this.party(asker), this.party(answerer)];
+    if (!common) this.common.set(segment, new Set(parties));
+    else for (const party of common) if (!parties.includes(party)) common.delete(party);
+  }
+
+  /** The capturing host is one party, by whichever of its cards it takes part. */
+  private party(mac: Mac): Mac {
+    return this.isOwnMac(mac) ? CAPTURING_HOST : mac;
   }
 
   private address(segment: number, path: number, protocol: Exchange['protocol'], ip: string): Address {
@@ -410,10 +427,18 @@ export class Neighbourhood {
 
   private ownAndForeign(exchange: Exchange): Doubles['ownAndForeign'] {
     const own = exchange.replies.find(isOwnReply);
-    const foreign = exchange.replies.find(
-      (reply) => reply.direction === Direction.In && !this.isOwnMac(reply.mac) && virtualMac(reply.mac) === undefined,
-    );
+    const foreign = exchange.replies.find((reply) => this.isForeign(reply));
     return own && foreign && virtualMac(own.mac) === undefined ? { exchange, own, foreign } : undefined;
+  }
+
+  private contested({ direction, first, replies }: Exchange): Contested | undefined {
+    const answer = direction === Direction.Out ? replies.find((reply) => this.isForeign(reply)) : undefined;
+    return answer && { question: first, answer: answer.stamp, mac: answer.mac };
+  }
+
+  /** It came to the capturing host, from another one. */
+  private isForeign({ mac, direction }: Reply): boolean {
+    return direction === Direction.In && !this.isOwnMac(mac) && virtualMac(mac) === undefined;
   }
 }
 
@@ -517,6 +542,7 @@ function absorb(into: Address, from: Address): void {
   into.askedWith = new Map([...(from.askedWith ?? []), ...(into.askedWith ?? [])]);
   into.unsolicited = new Map([...(from.unsolicited ?? []), ...(into.unsolicited ?? [])]);
   into.unanswered ??= from.unanswered;
+  into.contested ??= from.contested;
 }
 
 function absorbStation(into: Station, from: Station): void {
