@@ -23,3 +23,7 @@ export function listText(items: readonly string[]): string {
 /** How a finding words its confidence in titles: plain, with doubt, or as a pattern that fits. */
 export const hedge = (confidence: 'certain' | 'likely' | 'possible'): string =>
   confidence === 'certain' ? '' : confidence === 'likely' ? 'very probably ' : 'possibly ';
+
+/** ` (12.3 s)`: how long it took from one frame to another; nothing where they have no time. */
+export const durationText = (from: Stamp, to: Stamp): string =>
+  from.timed && to.timed ? ` (${Math.round((to.at - from.at) * 10) / 10} s)` : '';

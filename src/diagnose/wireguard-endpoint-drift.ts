@@ -1,8 +1,11 @@
 import { type Endpoint, endpointText, isIpv6Text } from '../net/ip.ts';
 import { timeText } from '../net/time.ts';
+import type { Move } from '../track/wireguard/peers.ts';
+import type { TimelineEvent } from '../track/wireguard/timeline.ts';
+import { UNANSWERED_ATTEMPTS } from '../track/wireguard/unanswered.ts';
 import type { Draft, FindingKind, Remedy } from './kind.ts';
 import { list, numberOrNull, object, oneOf, text, textOrNull, truth } from './schemas.ts';
-import { frameText, hedge } from './text.ts';
+import { durationText, frameText, hedge } from './text.ts';
 import { identitySentence, KEY_ADVICE, type MoveGroup, moveSentence } from './wireguard-moves.ts';
 
 export interface DriftDetails {
@@ -73,7 +76,7 @@ export function judgeDrift(group: MoveGroup): Draft<DriftDetails> {
   const [move] = moves;
   const { followed } = move;
   const who = peer ? `WireGuard peer ${peer}` : 'The WireGuard peer';
-  const timeline = moves.flatMap((each) => each.timeline).slice(0, MOST_TIMELINE);
+  const timeline = moves.flatMap((each) => each.timeline.events).slice(0, MOST_TIMELINE);
   return {
     subject: { observer, from, to },
     path,
@@ -85,7 +88,11 @@ export function judgeDrift(group: MoveGroup): Draft<DriftDetails> {
       gapSeconds: move.gapSeconds === null ? null : Math.round(move.gapSeconds * 1e6) / 1e6,
       peer,
       followed: followed !== undefined,
-      timeline: timeline.map(({ stamp, event }) => ({ time: stamp.timed ? timeText(stamp) : null, frame: stamp.frame, event })),
+      timeline: timeline.map((event) => ({
+        time: event.stamp.timed ? timeText(event.stamp) : null,
+        frame: event.stamp.frame,
+        event: eventText(event),
+      })),
       handshakeMsBefore: milliseconds(move.handshakeUsBefore),
       handshakeMsAfter: milliseconds(move.handshakeUsAfter),
     },
@@ -93,7 +100,12 @@ export function judgeDrift(group: MoveGroup): Draft<DriftDetails> {
     evidence,
     because: [
       `${endpointText(from)} is the side that was contacted: the first initiation of this pair went there.`,
+      ...triesDuring(move).before,
       moveSentence(move),
+      ...(move.trigger === 'initiation'
+        ? ['Until then the other side had initiated; now the contacted side does, as after an outage.']
+        : []),
+      ...triesDuring(move).after,
       identitySentence(move),
       ...(move.own ? ['It leaves the capturing host itself: this is the host that drifts.'] : []),
       followed
@@ -113,6 +125,18 @@ export function judgeDrift(group: MoveGroup): Draft<DriftDetails> {
 }
 
 const MOST_TIMELINE = 64;
+
+const eventText = ({ event, times, last }: TimelineEvent): string =>
+  times === 1 ? event : `${event}, ${times} times until ${frameText(last)}`;
+
+/** Rows of retries before the move and after it: the outage, as it shows. */
+function triesDuring({ timeline, stamp: moved }: Move): { before: string[]; after: string[] } {
+  const rows = timeline.events.filter(({ kind, times }) => kind === 'initiation' && times >= UNANSWERED_ATTEMPTS);
+  const sentence = ({ stamp, event, times, last }: TimelineEvent): string =>
+    `${event} ${times} times, ${frameText(stamp)} to ${frameText(last)}${durationText(stamp, last)}: an outage.`;
+  const isBefore = ({ stamp }: TimelineEvent): boolean => stamp.at < moved.at;
+  return { before: rows.filter(isBefore).map(sentence), after: rows.filter((row) => !isBefore(row)).map(sentence) };
+}
 
 const milliseconds = (microseconds: number | null): number | null => (microseconds === null ? null : Math.round(microseconds) / 1e3);
 

@@ -1,10 +1,10 @@
 import { Direction } from '../frame.ts';
 import { endpointText } from '../net/ip.ts';
 import type { UnansweredHandshakes } from '../track/wireguard/unanswered.ts';
-import { type Draft, type FindingKind, lessSure } from './kind.ts';
+import { type Draft, type FindingKind, lessSure, type Remedy } from './kind.ts';
 import type { Knowledge } from './knowledge.ts';
 import { count, number, object, textOrNull } from './schemas.ts';
-import { countText, FrameText, frameText } from './text.ts';
+import { countText, durationText, FrameText, frameText } from './text.ts';
 
 export interface UnansweredHandshakeDetails {
   attempts: number;
@@ -56,29 +56,36 @@ export function judgeUnansweredHandshake(found: UnansweredHandshakes, { drops }:
     count: attempts,
     evidence,
     because: [
-      `${countText(attempts, 'initiation')}${first && last ? `, ${frameText(first)} to ${frameText(last)},` : ''} and neither a response nor a cookie follows.`,
+      `${countText(attempts, 'initiation')}${first && last ? `, ${frameText(first)} to ${frameText(last)}${durationText(first, last)},` : ''} and neither a response nor a cookie follows.`,
       ...(reason && error ? [`${FrameText(error)} says why: ${reason}.`] : []),
       ...(direction === Direction.In
         ? [
             'They arrive at the capturing host, and no response leaves it: wrong key, unknown peer, or a clock older than the last handshake.',
           ]
         : []),
-      ...(recovered ? [`${FrameText(recovered)}: the peer is heard again. It was an outage.`] : []),
+      ...(recovered ? [`${FrameText(recovered)}: the peer is heard again. It was an outage, or it was down.`] : []),
     ],
     ruledOut: ['Retries of one slow handshake: none of the attempts is answered.', 'A peer under load: it would answer with a cookie.'],
-    remedies: [
-      ...wireguardHandshakeUnanswered.remedies.map(({ text, commands }) => ({
-        text,
-        commands: commands.map((command) => command.replace('PORT', String(responder.port))),
-      })),
-      ...(direction === Direction.Unknown
-        ? [
-            {
-              text: 'To see where they are lost, capture on the responder',
-              commands: [`tcpdump -i any -y LINUX_SLL2 -w responder.pcap 'udp port ${responder.port}'`],
-            },
-          ]
-        : []),
-    ],
+    remedies: recovered ? [AFTER_OUTAGE] : remedies(found),
   };
 }
+
+const AFTER_OUTAGE: Remedy = {
+  text: 'It works again. What was down at that time, an uplink, a router, the peer, is in their logs; see also whether the tunnel came back on the same path (wireguard-endpoint-drift)',
+  commands: [],
+};
+
+const remedies = ({ responder, direction }: UnansweredHandshakes): Remedy[] => [
+  ...wireguardHandshakeUnanswered.remedies.map(({ text, commands }) => ({
+    text,
+    commands: commands.map((command) => command.replace('PORT', String(responder.port))),
+  })),
+  ...(direction === Direction.In
+    ? []
+    : [
+        {
+          text: 'To see where they are lost, capture on the responder',
+          commands: [`tcpdump -i any -y LINUX_SLL2 -w responder.pcap 'udp port ${responder.port}'`],
+        },
+      ]),
+];

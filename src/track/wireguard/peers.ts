@@ -3,10 +3,10 @@ import { secondsBetween } from '../../net/time.ts';
 import { BoundedMap } from '../bounded-map.ts';
 import { Evidence } from '../evidence.ts';
 import type { Stamp } from '../stamp.ts';
+import { Timeline, type TimelineKind } from './timeline.ts';
 
 const MOST_PAIRS = 8192;
 const MOST_MOVES = 64;
-const MOST_EVENTS = 48;
 const MOST_ALIASES = 8;
 /** What the old address still sends this long after a move may have been on its way (in another card's queue). */
 const OVERLAP_SEC = 1;
@@ -16,11 +16,6 @@ export type FullEndpoint = Required<Endpoint>;
 /** How sure it is that the mover is the same peer: a known key, data of the same session, or only the course of events. */
 export type Identity = 'key' | 'index' | 'continuity';
 export type Trigger = 'initiation' | 'response' | 'data';
-
-export interface TimelineEvent {
-  stamp: Stamp;
-  event: string;
-}
 
 /** An end of a conversation between two WireGuard devices. */
 export interface Side {
@@ -59,7 +54,8 @@ export interface Move {
   /** The old endpoint went on sending: they are two peers, and nobody moved. */
   withdrawn: boolean;
   peer: string | null;
-  timeline: TimelineEvent[];
+  /** From the last packet of the old endpoint until the observer follows. */
+  timeline: Timeline;
   evidence: Evidence;
   /** The trigger left the capturing host itself. */
   own: boolean;
@@ -75,7 +71,8 @@ export interface Pair {
   /** Whether an initiation or response was seen, so that the roles are known. */
   rolesKnown: boolean;
   moves: Move[];
-  events: TimelineEvent[];
+  /** What may belong to the timeline of a move to come. */
+  events: Timeline;
   /** Software above WireGuard chooses the paths (Tailscale): that an endpoint changes is its work. */
   managed: boolean;
   /** Round trip of the latest handshake that was answered, in microseconds. */
@@ -107,7 +104,7 @@ export class PeerBook {
       initiating: newSide(initiating),
       rolesKnown,
       moves: [],
-      events: [],
+      events: new Timeline(),
       managed: false,
       handshakeUs: null,
     };
@@ -158,7 +155,7 @@ export class PeerBook {
       hasDataAfter: false,
       withdrawn: false,
       peer: side.name,
-      timeline: [],
+      timeline: new Timeline(),
       evidence: new Evidence(),
       own,
       handshakeUsBefore: pair.handshakeUs,
@@ -166,13 +163,13 @@ export class PeerBook {
     };
     if (since) {
       move.evidence.add('last-from-old', since, `last packet from ${endpointText(from)}`);
-      move.timeline.push({ stamp: since, event: `last packet from ${endpointText(from)}` });
+      move.timeline.add(since, 'silence', `last packet from ${endpointText(from)}`);
     }
-    for (const event of pair.events) if (!since || event.stamp.at > since.at) move.timeline.push(event);
+    move.timeline.addSince(pair.events, since?.at ?? Number.NEGATIVE_INFINITY);
     move.evidence.add('trigger', stamp, `${trigger} from ${endpointText(to)}`);
-    const moved = { stamp, event: `${trigger} from ${endpointText(to)} instead of ${endpointText(from)}` };
-    pair.events.push(moved);
-    move.timeline.push(moved);
+    const moved = `${trigger} from ${endpointText(to)} instead of ${endpointText(from)}`;
+    pair.events.add(stamp, 'move', moved);
+    move.timeline.add(stamp, 'move', moved);
     side.endpoint = to;
     side.lastSent = stamp;
     side.lastSentIsOwn = false;
@@ -181,6 +178,17 @@ export class PeerBook {
     else this.movesOmitted++;
     if (pair.moves.length < MOST_MOVES) pair.moves.push(move);
     return move;
+  }
+
+  /**
+   * A session that ran with the old endpoint goes on from the new one, in `stamp`: it is the same peer, whatever the move began with.
+   * @param side who sends
+   */
+  goesOn(pair: Pair, side: Side, wasAt: FullEndpoint, stamp: Stamp): void {
+    const last = pair.moves.at(-1);
+    if (last?.identity !== 'continuity' || !isSame(last.from, wasAt) || !isSame(last.to, side.endpoint)) return;
+    last.identity = 'index';
+    last.evidence.add('same-session', stamp, `the old session goes on from ${endpointText(last.to)}`);
   }
 
   /** A packet of the pair went from `from` to `to`. Confirms moves, or shows that there was none. */
@@ -198,7 +206,7 @@ export class PeerBook {
     if (!last.followed && what !== 'initiation' && isToNew) {
       last.followed = stamp;
       last.evidence.add('followed', stamp, `${endpointText(from)} sends to ${endpointText(to)}`);
-      last.timeline.push({ stamp, event: `${endpointText(from)} sends ${what === 'data' ? 'data' : 'a response'} to ${endpointText(to)}` });
+      last.timeline.add(stamp, 'followed', `${endpointText(from)} sends ${what === 'data' ? 'data' : 'a response'} to ${endpointText(to)}`);
     }
     if (what === 'data' && (isToNew || isSame(from, last.to))) last.hasDataAfter = true;
     const isOld = isSame(from, last.from) && isSame(to, last.observer);
@@ -206,10 +214,11 @@ export class PeerBook {
     if (isOld && last.identity === 'continuity' && stamp.at - last.stamp.at > OVERLAP_SEC) this.separate(last);
   }
 
-  /** An event for the timelines of moves to come. */
-  note(pair: Pair, stamp: Stamp, event: string): void {
-    if (pair.events.length >= MOST_EVENTS) pair.events.splice(MOST_EVENTS / 2, 1);
-    pair.events.push({ stamp, event });
+  /** An event for the timelines of moves to come, and of one that the observer has not followed yet. */
+  note(pair: Pair, stamp: Stamp, kind: TimelineKind, event: string): void {
+    pair.events.add(stamp, kind, event);
+    const last = pair.moves.at(-1);
+    if (last && !last.followed) last.timeline.add(stamp, kind, event);
   }
 
   /** A response shows how long handshakes take now. */

@@ -30,6 +30,8 @@ const MOST_WRONG_RESPONSES = 64;
 const MOST_CANDIDATES = 4096;
 /** Transport packets of one flow without a handshake in view that make it WireGuard: same index, counters that go on. */
 const CANDIDATE_PACKETS = 4;
+/** A session whose first packet in view has a counter below this has just begun: a few may be lost or cut. */
+const FIRST_COUNTERS = 8;
 
 /** A row of initiations by one device to another, with what came of it. */
 export interface Handshake {
@@ -40,7 +42,7 @@ export interface Handshake {
   senderIndex: number;
   /** The responder's. */
   receiverIndex: number | null;
-  /** The first MOST_INITIATIONS, and the latest. */
+  /** The first ones, and the latest. */
   initiations: Stamp[];
   latest: Stamp;
   response: Stamp | null;
@@ -205,9 +207,10 @@ export class WireguardTracker {
     handshake.senderIndex = index;
     handshake.latest = stamp;
     handshake.peer = recipient ?? handshake.peer;
-    if (handshake.initiations.length < MOST_INITIATIONS) handshake.initiations.push(stamp);
+    // The first ones, and the latest.
+    handshake.initiations[Math.min(handshake.initiations.length, MOST_INITIATIONS - 1)] = stamp;
     this.byInitiation.set(index, handshake);
-    this.peers.note(pair, stamp, `${endpointText(initiator)} initiates to ${endpointText(responder)}`);
+    this.peers.note(pair, stamp, 'initiation', `${endpointText(initiator)} initiates to ${endpointText(responder)}`);
     this.peers.sent(pair, initiator, responder, 'initiation', stamp);
     this.unanswered.attempt(pair, initiator, responder, packet.direction, recipient, stamp);
   }
@@ -286,7 +289,7 @@ export class WireguardTracker {
     handshake.latencyUs = Math.max(0, Math.round(secondsBetween(handshake.latest, stamp) * 1e9) / 1e3);
     this.recogniseInitiator(packet, pair, initiator);
     if (!isAt(responder, from) && !isSame(from, handshake.responder)) this.fromElsewhere(pair, responder, handshake, packet, from, stamp);
-    this.peers.note(pair, stamp, `${endpointText(from)} responds to ${endpointText(handshake.initiator)}`);
+    this.peers.note(pair, stamp, 'response', `${endpointText(from)} responds to ${endpointText(handshake.initiator)}`);
     this.peers.sent(pair, from, handshake.initiator, 'response', stamp);
     responder.established = true;
     this.peers.answered(pair, handshake.latencyUs);
@@ -361,7 +364,7 @@ export class WireguardTracker {
     const pair = handshake && this.peers.find(handshake.initiator, handshake.responder, handshake.path);
     if (!pair) return;
     // Under load, but there: the attempts so far did not go unheard.
-    this.peers.note(pair, stamp, `${endpointText(from)} answers with a cookie: it is under load`);
+    this.peers.note(pair, stamp, 'cookie', `${endpointText(from)} answers with a cookie: it is under load`);
     this.unanswered.heard(pair, undefined, stamp, handshake.initiator);
   }
 
@@ -452,6 +455,8 @@ export class WireguardTracker {
       const last = pair.moves.at(-1);
       if (last && isSame(last.from, from) && last.identity === 'continuity') last.identity = 'index';
       this.peers.move(pair, side, from, 'data', 'index', stamp, packet.direction === Direction.Out);
+    } else if (lane.visited && isNewest) {
+      this.peers.goesOn(pair, side, lane.visited, stamp);
     }
     if (isNewest) lane.flow = flow;
     visit(lane, from, packet);
@@ -480,6 +485,8 @@ export class WireguardTracker {
     const session = half ?? this.begin(pair, sender, otherSide(pair, sender), null, null, packet);
     if (!half) session.responderIndex = index;
     const lane = this.lane(index, session, half !== undefined);
+    // A new session: the latest initiation was answered, where this capture does not look.
+    if (counterLow(packet) < FIRST_COUNTERS) this.unanswered.heard(pair, undefined, stampOf(packet), from);
     this.countCandidate(lane, index, from, packet);
     return lane;
   }

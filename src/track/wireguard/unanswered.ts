@@ -15,6 +15,8 @@ interface Row {
   /** The first ones, and the last. */
   attempts: Stamp[];
   count: number;
+  /** The last attempt but one, and the last. */
+  before: Stamp;
   last: Stamp;
   /** What of it was counted with its subject already. */
   told: { count: number; seconds: number; attempts: number };
@@ -69,8 +71,9 @@ export class UnansweredBook {
       row: undefined,
     }));
     subject.peer ??= peer;
-    subject.row ??= { pair, attempts: [], count: 0, last: stamp, told: { count: 0, seconds: 0, attempts: 0 } };
+    subject.row ??= { pair, attempts: [], count: 0, before: stamp, last: stamp, told: { count: 0, seconds: 0, attempts: 0 } };
     subject.row.count++;
+    subject.row.before = subject.row.last;
     subject.row.last = stamp;
     if (subject.row.attempts.length < MOST_KEPT) subject.row.attempts.push(stamp);
     const waiting = this.waiting.get(pair) ?? new Set();
@@ -89,7 +92,7 @@ export class UnansweredBook {
       if (!row || (from && !isAt(from, responder))) continue;
       waiting.delete(subject);
       subject.row = undefined;
-      if (answered && answered.ip === subject.initiator.ip) row.count--;
+      if (answered && answered.ip === subject.initiator.ip) withoutLast(row);
       if (row.count < UNANSWERED_ATTEMPTS) continue;
       commit(subject, row);
       subject.recovered = stamp;
@@ -119,6 +122,13 @@ export class UnansweredBook {
     }
     this.waiting.clear();
   }
+}
+
+/** The row's last attempt was answered after all. */
+function withoutLast(row: Row): void {
+  row.count--;
+  if (row.attempts.at(-1) === row.last) row.attempts.pop();
+  row.last = row.before;
 }
 
 /** Adds a row to what is told of its subject, if it is long enough; of a row that goes on, what was added since. */
