@@ -126,7 +126,7 @@ function judge(group: WrongSource[], knowledge: Knowledge): Draft<WrongReplyDeta
     evidence,
     because: because(inOrder, best, { repliesRight, pattern, rejected, sources: answeredFrom.length }),
     ruledOut: ruledOut(best.wrong),
-    remedies: remedies(protocol, asked, confidence, answeredFrom),
+    remedies: [...remedies(protocol, asked), ...(confidence === 'certain' ? [] : surer(inOrder, asked, answeredFrom))],
   };
 }
 
@@ -223,9 +223,10 @@ function because(group: WrongSource[], { wrong, strength }: Best, { repliesRight
     sentences.push(
       'Both pass the capturing host, the request coming in and the answer going out untranslated: the answering host itself chose the source.',
     );
-  } else if (group.some(({ atClient }) => atClient)) {
+  } else {
+    const where = group.some(({ atClient }) => atClient) ? 'This is what the client received. ' : '';
     sentences.push(
-      'This is what the client received. Why the server chose the source is not in the packets: a socket that is not bound to an address is the usual cause.',
+      `${where}Why the server chose the source is not in the packets: a socket that is not bound to an address is the usual cause.`,
     );
   }
   if (pattern === 'rotating') {
@@ -282,7 +283,7 @@ const SERVICE_REMEDIES: Record<string, Remedy> = {
   radius: { text: 'FreeRADIUS: a listen section for each address (ipaddr = ADDRESS), or a build with udpfromto', commands: [] },
 };
 
-function remedies(protocol: string | null, asked: Required<Endpoint>, confidence: Confidence, from: readonly { ip: string }[]): Remedy[] {
+function remedies(protocol: string | null, asked: Required<Endpoint>): Remedy[] {
   const [general, byPort, marks] = udpReplyWrongSource.remedies;
   const service = protocol === null ? undefined : SERVICE_REMEDIES[protocol];
   const family = isIpv6Text(asked.ip) ? 'ip -6' : 'ip';
@@ -293,14 +294,17 @@ function remedies(protocol: string | null, asked: Required<Endpoint>, confidence
       `${family} route add default via GATEWAY dev IFACE src ${asked.ip} table TABLE`,
     ],
   };
-  const advice = [service ?? general, filled, marks].filter((each) => each !== undefined);
-  if (confidence === 'certain') return advice;
+  return [service ?? general, filled, marks].filter((each) => each !== undefined);
+}
+
+/** What would make it certain; at the server itself with whole packets, nothing more would. */
+function surer(group: WrongSource[], asked: Required<Endpoint>, from: readonly { ip: string }[]): Remedy[] {
+  if (group.some(({ atServer, truncated }) => atServer && !truncated)) return [];
   const hosts = [asked.ip, ...from.map(({ ip }) => ip)].map((ip) => `host ${ip}`).join(' or ');
   return [
-    ...advice,
     {
-      text: 'To be certain, capture on the server, on all interfaces, while a client asks',
-      commands: [`tcpdump -i any -y LINUX_SLL2 -w server.pcap 'udp port ${asked.port} and (${hosts})'`],
+      text: 'To be certain, capture on the server, on all interfaces and whole packets (-s 0), while a client asks',
+      commands: [`tcpdump -i any -y LINUX_SLL2 -s 0 -w server.pcap 'udp port ${asked.port} and (${hosts})'`],
     },
   ];
 }

@@ -9,6 +9,7 @@ import { BoundedMap } from './bounded-map.ts';
 import { isBroadcastOf, isForAll, isPerhapsForAll } from './casting.ts';
 import { Evidence } from './evidence.ts';
 import { addressText, FlowTable, isSameAddress, writeAddress } from './flows.ts';
+import { holdsSample, keepSample, SAMPLE_WORDS, sampleLength } from './sample.ts';
 import { readStamp, STAMP_WORDS, type Stamp, stampedAt, stampOf, writeStamp } from './stamp.ts';
 import { NONE, Table } from './table.ts';
 
@@ -40,11 +41,11 @@ const FIRST_FRAME = 4;
 const LAST_FRAME = 6;
 const REQUEST = 8;
 const SAMPLE = REQUEST + STAMP_WORDS;
-const SAMPLE_WORDS = 4;
 const FLOW_WORDS = SAMPLE + SAMPLE_WORDS;
-/** In ORIGIN, beside input and direction. */
-const PERHAPS_FOR_ALL = 1 << 20;
+/** In ORIGIN, beside the input: direction, whether the request may have gone to all, and how many octets of it are kept. */
 const DIRECTION_SHIFT = 16;
+const PERHAPS_FOR_ALL = 1 << 20;
+const SAMPLE_SHIFT = 24;
 
 /*
  * A transaction: key client address 4 | client port and protocol 1 | path 1 | identifier 3; own words flags 1 | asked servers 1 |
@@ -87,6 +88,8 @@ export interface WrongSource {
   /** Request in and answer out were seen on the answering host itself; or the other way round, on the client. */
   atServer: boolean;
   atClient: boolean;
+  /** The snaplen cut an answer: more might have been told by its payload. */
+  truncated: boolean;
   /** The client's ICMP port unreachable that quote such an answer. */
   rejected: number;
   first: Stamp;
@@ -247,8 +250,7 @@ export class UdpTracker {
     const { words } = this.flows.table;
     let protocol = recogniseUdp(packet);
     if (protocol === UdpProtocol.Undecided && this.events.isWireguard(packet, this.flows.serialOf(id))) protocol = UdpProtocol.Wireguard;
-    // A server may answer from a port of its own choice.
-    if (protocol === UdpProtocol.Undecided && this.flows.isNew && this.hasAskedTftp(packet)) protocol = UdpProtocol.Tftp;
+    if (protocol === UdpProtocol.Undecided && this.flows.isNew) protocol = this.protocolAnswered(packet);
     if (protocol === UdpProtocol.Undecided) {
       const inspected = (words[own + INSPECTED] ?? 0) + 1;
       words[own + INSPECTED] = inspected;
@@ -347,9 +349,10 @@ export class UdpTracker {
     const { table } = this.flows;
     const { words } = table;
     words[own + UNANSWERED] = (words[own + UNANSWERED] ?? 0) + 1;
-    words[own + ORIGIN] = packet.input | (packet.direction << DIRECTION_SHIFT) | (isPerhapsForAll(packet) ? PERHAPS_FOR_ALL : 0);
+    const castBits = isPerhapsForAll(packet) ? PERHAPS_FOR_ALL : 0;
+    words[own + ORIGIN] = packet.input | (packet.direction << DIRECTION_SHIFT) | castBits | (sampleLength(packet) << SAMPLE_SHIFT);
     writeStamp(table, own + REQUEST, packet);
-    for (let i = 0; i < SAMPLE_WORDS; i++) words[own + SAMPLE + i] = sampleWord(packet, i);
+    keepSample(words, own + SAMPLE, packet);
   }
 
   /** The first packet of a flow, or one of a flow that was found wrong: is it an answer to a request that went to another address? */
@@ -374,7 +377,7 @@ export class UdpTracker {
     const direction = (origin >> DIRECTION_SHIFT) & 3;
     const atServer = direction === Direction.In && packet.direction === Direction.Out;
     const atClient = direction === Direction.Out && packet.direction === Direction.In;
-    const echoes = this.echoes(packet, own);
+    const echoes = holdsSample(packet, words, own + SAMPLE, origin >> SAMPLE_SHIFT);
     const wrong = this.wrongSource(packet, askedEnd, 'ports', udpProtocolInfo(words[own + PROTOCOL] ?? 0).name);
     if (!wrong) return;
     wrong.atServer ||= atServer;
@@ -417,18 +420,25 @@ export class UdpTracker {
     clients.words[own + NEXT] = next + 1;
   }
 
-  private hasAskedTftp(packet: Packet): boolean {
-    const { clients, flows } = this;
+  /** From a port that tells nothing: what the receiver asked for, if this answers it. A TFTP server chooses a port of its own. */
+  private protocolAnswered(packet: Packet): number {
+    const { clients, flows, transaction, transactions } = this;
     this.writeClient(packet, false);
     const client = clients.find();
-    if (client === NONE) return false;
+    if (client === NONE) return UdpProtocol.Undecided;
     const own = clients.ownOf(client);
     for (let i = 0; i < MOST_ASKED; i++) {
       const flow = (clients.words[own + 2 * i] ?? 0) - 1;
       if (flow === NONE || flows.serialOf(flow) !== clients.words[own + 2 * i + 1]) continue;
-      if (flows.table.words[flows.wordsOf(flow) + PROTOCOL] === UdpProtocol.Tftp) return true;
+      const protocol = flows.table.words[flows.wordsOf(flow) + PROTOCOL] ?? 0;
+      if (protocol === UdpProtocol.Tftp) return protocol;
+      transaction.clear();
+      udpProtocolInfo(protocol).read?.(packet, transaction);
+      if (!transaction.answers) continue;
+      this.writeTransaction(packet, false, protocol, transaction.answer0, transaction.answer1, transaction.answer2);
+      if (transactions.find() !== NONE) return protocol;
     }
-    return false;
+    return UdpProtocol.Undecided;
   }
 
   private writeClient(packet: Packet, source: boolean): void {
@@ -436,18 +446,6 @@ export class UdpTracker {
     writeAddress(key, 0, packet, source);
     key[4] = source ? packet.sourcePort : packet.destinationPort;
     key[5] = packet.path;
-  }
-
-  /** The answer begins with the octets of the request: an echo. Zeros prove nothing. */
-  private echoes(packet: Packet, own: number): boolean {
-    const { words } = this.flows.table;
-    let any = 0;
-    for (let i = 0; i < SAMPLE_WORDS; i++) {
-      const word = words[own + SAMPLE + i] ?? 0;
-      if (word !== sampleWord(packet, i)) return false;
-      any |= word;
-    }
-    return any !== 0;
   }
 
   // What was found.
@@ -473,6 +471,7 @@ export class UdpTracker {
         strengths: new Set(),
         atServer: false,
         atClient: false,
+        truncated: false,
         rejected: 0,
         first: stamp,
         last: stamp,
@@ -487,6 +486,7 @@ export class UdpTracker {
     wrong.packets++;
     if (wrong.lastRequest !== request.frame) wrong.cases++;
     wrong.lastRequest = request.frame;
+    wrong.truncated ||= packet.payloadCaptured < packet.payloadLength;
     wrong.last = stampOf(packet);
     wrong.strengths.add(strength);
     wrong.evidence.add('request', request);
@@ -580,8 +580,3 @@ const wrongKey = ({
   matchedBy,
 }: Pick<WrongSource, 'client' | 'asked' | 'from' | 'path' | 'matchedBy'>): string =>
   `${endpointText(client)}|${endpointText(asked)}|${endpointText(from)}|${path}|${matchedBy}`;
-
-/** Word `i` of the payload, 0 beyond its end. */
-function sampleWord({ view, payloadAt, payloadCaptured }: Packet, i: number): number {
-  return 4 * i + 4 <= payloadCaptured ? view.getInt32(payloadAt + 4 * i) : 0;
-}

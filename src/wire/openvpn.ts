@@ -81,11 +81,14 @@ export class OpenVpnResetView {
 
   /** From the number of acknowledgments on: none and packet id 0 from a client, at least one from a server. */
   private placeAcks({ view, payloadAt, payloadCaptured }: Packet, at: number, length: number): boolean {
-    if (at + length > payloadAt + payloadCaptured || length < 5) return false;
+    const end = payloadAt + payloadCaptured;
+    if (at + 5 > end || length < 5) return false;
     const acks = view.getUint8(at);
     if (this.fromClient) return acks === 0 && length === 5 && view.getUint32(at + 1) === 0;
-    if (acks < 1 || length !== 1 + 4 * acks + 8 + 4) return false;
-    this.remoteSessionAt = at + 1 + 4 * acks;
+    const remoteSessionAt = at + 1 + 4 * acks;
+    // The packet id behind it may be cut by the snaplen.
+    if (acks < 1 || length !== 1 + 4 * acks + 8 + 4 || remoteSessionAt + 8 > end) return false;
+    this.remoteSessionAt = remoteSessionAt;
     return true;
   }
 }
