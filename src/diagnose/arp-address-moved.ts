@@ -53,7 +53,7 @@ export function judgeMoved(address: Address, knowledge: Knowledge): Draft<MovedD
   // MACs that come and go without a word are members of a bond, or serve different clients.
   const allAnnounced = changes.every(({ to }) => to.announced);
   if (!isOneMove && !allAnnounced && !group) return undefined;
-  if (isOneMove && !allAnnounced && !group && !isReplaced(changes[0], knowledge)) return undefined;
+  if (isOneMove && !allAnnounced && !group && !isReplaced(changes[0])) return undefined;
   const last = changes.at(-1);
   if (!last || macs.size < 2) return undefined;
   const reason = reasonOf(last, group?.protocol);
@@ -90,9 +90,19 @@ interface Change {
   to: Run;
 }
 
-/** Without an announcement: the old MAC must have had time to answer again, and did not. */
-const isReplaced = (change: Change | undefined, { end }: Knowledge): boolean =>
-  change !== undefined && (change.to.first.at - change.from.last.at > KNOWLEDGE_SEC || end - change.to.first.at > KNOWLEDGE_SEC);
+/** As often as this a host asks anew; a MAC that was asked once only has shown no interval of its own. */
+const USUAL_INTERVAL_SEC = 10;
+
+/**
+ * Without an announcement: somebody who was answered by the old MAC is answered by the new one, and the old one has been silent for longer than it
+ * ever was. A bond that balances its load answers each asker by one MAC of its own choice.
+ */
+function isReplaced(change: Change | undefined): boolean {
+  if (!change?.from.askers.some((asker) => change.to.askers.includes(asker))) return false;
+  const { from, to } = change;
+  const interval = from.gapMost > 0 ? Math.max(from.gapMost, USUAL_INTERVAL_SEC) : KNOWLEDGE_SEC;
+  return to.last.at - from.last.at > interval;
+}
 
 function reasonOf({ to, from }: Change, protocol: string | undefined): MoveReason {
   const named = protocol ?? virtualMac(to.mac)?.protocol ?? virtualMac(from.mac)?.protocol;

@@ -5,6 +5,7 @@ import { Evidence } from '../track/evidence.ts';
 import type { InterfaceName } from '../track/interfaces.ts';
 import type { Kinship } from '../track/kinship.ts';
 import type { Address, Claim, Doubles, Station } from '../track/neighbourhood.ts';
+import type { Stamp } from '../track/stamp.ts';
 import type { RouterAdvertisement } from '../wire/redundancy.ts';
 import { virtualMac } from '../wire/virtual-mac.ts';
 import type { Knowledge } from './knowledge.ts';
@@ -56,6 +57,8 @@ export interface MultiAnswer {
   kinship: Kinship;
   /** DHCP or LLDP name them differently. */
   namedApart: boolean;
+  /** The second of two different answers by them to one SYN. */
+  reactedApart: Stamp | undefined;
   virtual: Claim[];
   /** The group that shares the address, by its own advertisements. */
   group: RouterAdvertisement | undefined;
@@ -82,7 +85,7 @@ function describe(address: Address, doubles: Doubles, knowledge: Knowledge): Mul
     .sort(compareIps);
   const ownAddresses = new Map(claims.map(({ mac }) => [mac, ownOf(mac, sets, address, knowledge)]));
   const order = orderOf(shared, address, knowledge);
-  const pair = claims.slice(0, 2).map(({ mac }) => mac);
+  const [first = -1, second = -1] = claims.map(({ mac }) => mac);
   return {
     address,
     doubles,
@@ -96,7 +99,8 @@ function describe(address: Address, doubles: Doubles, knowledge: Knowledge): Mul
     isSteady: order.rounds >= STEADY_ROUNDS && order.steadyShare >= STEADY_SHARE,
     isClose: order.rounds >= 2 && order.gapMean < CLOSE_SEC && order.gapMost < CLOSE_MOST_SEC,
     kinship: kinshipOf(claims, knowledge),
-    namedApart: pair.length === 2 && knowledge.kinship.areNamedApart(pair[0] ?? 0, pair[1] ?? 0),
+    namedApart: knowledge.kinship.areNamedApart(first, second),
+    reactedApart: knowledge.kinship.reactedApart(first, second),
     virtual: claims.filter(({ mac }) => virtualMac(mac) !== undefined),
     group: knowledge.redundancy.groupOf(address.ip),
     proxy: proxyOf(claims, ownAddresses, address, knowledge),

@@ -73,13 +73,15 @@ export function judgeDuplicate(multi: MultiAnswer): Draft<DuplicateDetails> | un
   return signs.length > 0 ? draft(multi, 'likely', signs) : undefined;
 }
 
-function signsOfTwoHosts({ claims, ownAddresses, namedApart, shared, doubles, address, rounds }: MultiAnswer): string[] {
+function signsOfTwoHosts({ claims, ownAddresses, namedApart, reactedApart, shared, doubles, address, rounds }: MultiAnswer): string[] {
   const signs: string[] = [];
   const haveOwn = claims.every(({ mac }) => (ownAddresses.get(mac)?.length ?? 0) > 0);
   if (haveOwn && shared.length <= 1) {
     for (const { mac } of claims) signs.push(`${macText(mac)} alone answers for ${listText(ownAddresses.get(mac) ?? [])}.`);
   }
   if (namedApart) signs.push('DHCP or LLDP give the two MACs different names.');
+  if (reactedApart)
+    signs.push(`${FrameText(reactedApart)} is the second answer to one SYN, by another TCP than the first one, from the other MAC.`);
   const announcer = claims.find(({ announcements, answers }) => announcements > 0 && answers === 0);
   if (rounds === 0 && announcer && doubles.exchanges > 0) {
     signs.push(`${macText(announcer.mac)} announces ${address.ip}, and another MAC answers that it has it.`);

@@ -53,7 +53,7 @@ export function* judgeForeignSource(address: Address, knowledge: Knowledge): Gen
   for (const asked of address.askedWith?.values() ?? []) {
     const proof = isExempt(address, asked, knowledge)
       ? undefined
-      : (ownedByAnother(address, asked) ?? ofAnotherSubnet(address, asked, knowledge));
+      : (ownedByAnother(address, asked, knowledge) ?? ofAnotherSubnet(address, asked, knowledge));
     if (proof) yield draft(address, asked, proof);
   }
 }
@@ -80,8 +80,9 @@ function isExempt(address: Address, asked: AskedWith, { redundancy }: Knowledge)
 /** Asks for public addresses on behalf of a provider's fabric. */
 const CLOUD_GATEWAY = '172.31.1.1';
 
-function ownedByAnother(address: Address, asked: AskedWith): Proof | undefined {
-  const owner = [...address.claims.values()].find((claim) => answersAround(claim, asked));
+function ownedByAnother(address: Address, asked: AskedWith, knowledge: Knowledge): Proof | undefined {
+  const elsewhere = asked.out ? ownClaimsElsewhere(address, knowledge) : [];
+  const owner = [...address.claims.values(), ...elsewhere].find((claim) => answersAround(claim, asked));
   if (!owner?.firstAnswer || !owner.lastAnswer) return undefined;
   const atHost = asked.out && owner.own > 0;
   const because = [
@@ -90,6 +91,12 @@ function ownedByAnother(address: Address, asked: AskedWith): Proof | undefined {
   if (atHost) because.push('Both leave the capturing host, by different interfaces: it uses the address of one card on another.');
   return { confidence: atHost ? 'certain' : 'likely', owner: macText(owner.mac), because };
 }
+
+/** The capturing host's own answers for the address on other segments: a card of another network has it. */
+const ownClaimsElsewhere = ({ ip, segment }: Address, { neighbourhood }: Knowledge): Claim[] =>
+  neighbourhood.list
+    .filter((each) => each.ip === ip && each.protocol === 'arp' && each.segment !== segment)
+    .flatMap(({ claims }) => [...claims.values()].filter(({ own }) => own > 0));
 
 /** It answered for the address before and after the requests, not too long ago. */
 function answersAround({ firstAnswer, lastAnswer, own }: Claim, { first, last, out }: AskedWith): boolean {
@@ -106,12 +113,14 @@ function answersAround({ firstAnswer, lastAnswer, own }: Claim, { first, last, o
 
 function ofAnotherSubnet(address: Address, asked: AskedWith, { neighbourhood }: Knowledge): Proof | undefined {
   const station = neighbourhood.stationOf(address.segment, asked.mac);
-  if (!station || isPublicIp(address.ip)) return undefined;
+  if (!station) return undefined;
   const own = new Set([...station.answered.keys(), ...station.askedWith]);
   own.delete(address.ip);
   const better = [...asked.targets].flatMap((target) =>
     [...own]
       .filter((ip) => commonPrefixLength(ip, target) >= USUAL_PREFIX && commonPrefixLength(address.ip, target) < USUAL_PREFIX)
+      // A public address that is routed to a host in a private network has no card there.
+      .filter(() => !isPublicIp(address.ip) || isPublicIp(target))
       .map((ip) => ({ ip, target })),
   )[0];
   if (!better) return undefined;

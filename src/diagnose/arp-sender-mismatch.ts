@@ -1,5 +1,5 @@
-import { macText } from '../net/mac.ts';
-import type { SenderMismatch } from '../track/trackers.ts';
+import { type Mac, macText } from '../net/mac.ts';
+import type { Mismatch } from '../track/mismatches.ts';
 import { virtualMac } from '../wire/virtual-mac.ts';
 import type { Draft, FindingKind } from './kind.ts';
 import type { Knowledge } from './knowledge.ts';
@@ -17,8 +17,10 @@ export const arpSenderMismatch: FindingKind<MismatchDetails> = {
   details: object({ ethernetSource: mac }),
   means:
     'An ARP packet names another MAC as its sender than the frame that carries it. Receivers believe the packet: they will send to a MAC that is not the one ' +
-    'the frame came from. Linux does not compare the two.',
-  provenBy: ['The link-layer source differs from the sender hardware address.'],
+    'the frame came from. Linux does not compare the two. Or an answer goes to another MAC than the one it names as its target.',
+  provenBy: [
+    'The link-layer source differs from the sender hardware address, or the destination of a unicast answer from its target hardware address.',
+  ],
   seenFrom: ['Anywhere on the segment; in LINUX_SLL2 the link-layer source is in the header.'],
   looksLike: [
     'A virtual router’s MAC in a frame of its master (info).',
@@ -32,39 +34,54 @@ export const arpSenderMismatch: FindingKind<MismatchDetails> = {
 /** Sources with this many different senders forward for others. */
 const FORWARDED_SENDERS = 2;
 
-export function judgeMismatch(found: SenderMismatch, knowledge: Knowledge): Draft<MismatchDetails> {
+export function judgeMismatch(found: Mismatch, knowledge: Knowledge): Draft<MismatchDetails> {
   const sender = macText(found.mac);
   const ethernetSource = macText(found.ethernetSource);
-  const excuse = excuseOf(found, knowledge);
+  const [named, actual] = found.target ? [found.target.mac, found.target.destination] : [found.mac, found.ethernetSource];
+  const excuse = excuseOf(named, actual, knowledge);
   const first = found.evidence.first;
+  const packets = `${countText(found.count, 'ARP packet')}${first ? `, the first in ${frameText(first)},` : ''}`;
+  const isOne = found.count === 1;
   return {
     subject: { mac: sender, ip: found.ip },
     segment: found.segment,
     path: found.path,
     severity: excuse ? 'info' : 'warning',
     confidence: 'likely',
-    title: `ARP packets say that they are from ${sender} (${found.ip}), but ${ethernetSource} sends them`,
+    title: found.target
+      ? `ARP answers of ${sender} (${found.ip}) say that they are for ${macText(named)}, but go to ${macText(actual)}`
+      : `ARP packets say that they are from ${sender} (${found.ip}), but ${ethernetSource} sends them`,
     details: { ethernetSource },
     count: found.count,
     evidence: found.evidence,
     because: [
-      `${countText(found.count, 'ARP packet')}${first ? `, the first in ${frameText(first)},` : ''} ${found.count === 1 ? 'comes' : 'come'} from ${ethernetSource} and ${found.count === 1 ? 'names' : 'name'} ${sender} as the sender.`,
+      found.target
+        ? `${packets} ${isOne ? 'goes' : 'go'} to ${macText(actual)} and ${isOne ? 'names' : 'name'} ${macText(named)} as the target.`
+        : `${packets} ${isOne ? 'comes' : 'come'} from ${ethernetSource} and ${isOne ? 'names' : 'name'} ${sender} as the sender.`,
       ...(excuse ? [excuse] : []),
     ],
     ruledOut: excuse
       ? []
-      : ['A virtual MAC: neither has the form of one.', 'A bridge that forwards for others: the source has one such sender only.'],
+      : [
+          'A virtual MAC: neither has the form of one.',
+          'A bridge that forwards for others: nothing shows that it has more than one behind it.',
+        ],
   };
 }
 
-function excuseOf(found: SenderMismatch, { mismatches, kinship, ownMacs }: Knowledge): string | undefined {
-  if (virtualMac(found.mac) ?? virtualMac(found.ethernetSource))
-    return 'One of them is a virtual router’s MAC: its master sends from its own card.';
-  const senders = new Set([...mismatches.values()].filter((each) => each.ethernetSource === found.ethernetSource).map(({ mac }) => mac));
-  if (senders.size >= FORWARDED_SENDERS)
-    return `${macText(found.ethernetSource)} sends for ${senders.size} MACs: a bridge, repeater or access point.`;
-  const between = kinship.between(found.mac, found.ethernetSource);
+/** Why frames of the MAC `named` may be seen with `actual` instead. */
+function excuseOf(named: Mac, actual: Mac, { mismatches, kinship, ownMacs }: Knowledge): string | undefined {
+  if (virtualMac(named) ?? virtualMac(actual)) return 'One of them is a virtual router’s MAC: its master sends from its own card.';
+  const behind = new Set([...mismatches.found.values()].flatMap((each) => behindOf(each, actual)));
+  if (behind.size >= FORWARDED_SENDERS) return `${macText(actual)} stands for ${behind.size} MACs: a bridge, repeater or access point.`;
+  const between = kinship.between(named, actual);
   if (between.crossings > 0 || between.names.length > 0) return 'Both MACs are one machine: another of its cards, as bonding chooses it.';
-  if (ownMacs.has(found.mac) && ownMacs.has(found.ethernetSource)) return 'Both MACs are the capturing host’s own.';
+  if (ownMacs.has(named) && ownMacs.has(actual)) return 'Both MACs are the capturing host’s own.';
   return undefined;
+}
+
+/** MACs for which the frames of `station` stand. */
+function behindOf({ mac, ethernetSource, target }: Mismatch, station: Mac): Mac[] {
+  if (target) return target.destination === station ? [target.mac] : [];
+  return ethernetSource === station ? [mac] : [];
 }

@@ -74,7 +74,10 @@ export function judgeUnanswered(address: Address, knowledge: Knowledge): Draft<U
     ],
     ruledOut: ['A scan: the asker has few unanswered questions.', 'Probes: the requests name their sender.'],
     remedies: [
-      ...arpUnanswered.remedies,
+      ...arpUnanswered.remedies.map((remedy) => ({
+        ...remedy,
+        commands: remedy.commands.map((each) => each.replace('ADDRESS', address.ip)),
+      })),
       {
         text: 'To be certain, capture on the machine that should have the address',
         commands: [`tcpdump -i any -y LINUX_SLL2 -w host.pcap 'arp host ${address.ip}'`],

@@ -60,7 +60,7 @@ function diagnoseNeighbours(knowledge: Knowledge, findings: Findings): void {
     const unanswered = judgeUnanswered(address, knowledge);
     if (unanswered) findings.report(arpUnanswered, unanswered);
   }
-  for (const mismatch of knowledge.mismatches.values()) findings.report(arpSenderMismatch, judgeMismatch(mismatch, knowledge));
+  for (const mismatch of knowledge.mismatches.found.values()) findings.report(arpSenderMismatch, judgeMismatch(mismatch, knowledge));
 }
 
 /** Exactly one kind says why several MACs answer. */

@@ -5,7 +5,7 @@ import { ArpOper } from '../wire/arp.ts';
 import { type Packet, PacketType } from '../wire/packet.ts';
 import { addReply, type Exchange, type ExchangeKind, OpenExchanges } from './exchange.ts';
 import type { InterfaceTracker } from './interfaces.ts';
-import type { Neighbourhood } from './neighbourhood.ts';
+import type { ClaimKind, Neighbourhood } from './neighbourhood.ts';
 import { Segments } from './segments.ts';
 import { stampOf } from './stamp.ts';
 
@@ -18,6 +18,8 @@ export interface ArpEvents {
   exchange(exchange: Exchange): void;
   /** The link layer's source is not the sender that the ARP packet names. */
   senderMismatch(packet: Packet, segment: number): void;
+  /** The link layer's destination is not the target that a unicast answer names. */
+  targetMismatch(packet: Packet, segment: number): void;
 }
 
 /** Joins ARP requests with their answers and tells the neighbourhood who claims which address. */
@@ -53,7 +55,10 @@ export class ArpTracker {
     const linkSource = packet.sourceMac;
     if (linkSource >= 0 && linkSource !== arp.sha) this.events.senderMismatch(packet, segment);
     if (oper === ArpOper.Request) this.request(packet, segment);
-    else this.reply(packet, segment);
+    else {
+      if (isToOther(packet)) this.events.targetMismatch(packet, segment);
+      this.reply(packet, segment);
+    }
   }
 
   expire(): void {
@@ -85,7 +90,8 @@ export class ArpTracker {
     const { arp } = packet;
     const exchange = this.exchangeAnswered(packet, segment);
     if (exchange) {
-      if (addReply(exchange, packet, arp.sha, this.interfaces.of(packet).name, true)) this.claim(packet, segment, 'answer');
+      if (addReply(exchange, packet, arp.sha, this.interfaces.of(packet).name, true))
+        this.claim(packet, segment, 'answer', exchange.asker.mac);
       return;
     }
     if (arp.spa === 0) return;
@@ -110,9 +116,9 @@ export class ArpTracker {
     return this.open.find();
   }
 
-  private claim(packet: Packet, segment: number, kind: 'answer' | 'announcement' | 'unsolicited'): void {
+  private claim(packet: Packet, segment: number, kind: ClaimKind, asker?: Mac): void {
     const { arp, path, direction } = packet;
-    this.neighbourhood.claim({ protocol: 'arp', segment, path }, ipv4Text(arp.spa), arp.sha, kind, stampOf(packet), direction);
+    this.neighbourhood.claim({ protocol: 'arp', segment, path }, ipv4Text(arp.spa), arp.sha, kind, stampOf(packet), direction, asker);
   }
 
   private close(exchange: Exchange): void {
@@ -156,6 +162,10 @@ export class ArpTracker {
     };
   }
 }
+
+/** A unicast answer to a station that it does not name. Some leave the target's address out. */
+const isToOther = ({ arp: { tha }, destinationMac }: Packet): boolean =>
+  destinationMac >= 0 && destinationMac !== tha && tha !== ZERO_MAC && !isGroupMac(tha) && !isGroupMac(destinationMac);
 
 /** Sent to all stations, as far as the link layer shows; where it shows nothing, a request is taken to be. */
 function isToAll(packet: Packet): boolean {

@@ -16,6 +16,13 @@ const SYN_LIMIT = 16_384;
 const CONNECTION_WORDS = 9;
 /** A SYN is repeated after 1, 3, 7 s; an answer that comes later belongs to a later one. */
 const SYN_IDLE_SEC = 10;
+/** Own words of a SYN: its stamp, its destination MAC and that of the first answer as doubles, its sequence number and that of the first answer. */
+const ENTERED = STAMP_WORDS;
+const ANSWERED_BY = STAMP_WORDS + 2;
+const SYN_SEQUENCE = STAMP_WORDS + 4;
+const ANSWER_SEQUENCE = STAMP_WORDS + 5;
+const SYN_WORDS = STAMP_WORDS + 6;
+const NOBODY = -1;
 
 /** What makes two MACs one machine. */
 export interface Kinship {
@@ -32,37 +39,53 @@ export interface Kinship {
 export class KinshipTracker {
   private readonly names = new BoundedMap<Mac, Set<string>>(MOST_NAMED);
   private readonly crossed = new BoundedMap<string, Kinship>(MOST_PAIRS);
+  /** By two MACs: answers of both to one SYN that are not of one TCP. */
+  private readonly apart = new BoundedMap<string, Stamp>(MOST_PAIRS);
   private readonly syns: Table;
 
   constructor(clock: Packet) {
-    // Own words: the SYN's stamp and its destination MAC as a double.
-    this.syns = new Table({ words: CONNECTION_WORDS, own: STAMP_WORDS + 2, limit: SYN_LIMIT, idleSec: SYN_IDLE_SEC, clock });
+    this.syns = new Table({ words: CONNECTION_WORDS, own: SYN_WORDS, limit: SYN_LIMIT, idleSec: SYN_IDLE_SEC, clock });
   }
 
   get evicted(): number {
     return this.names.evicted + this.crossed.evicted;
   }
 
-  /** A TCP segment with SYN, on Ethernet. */
+  /** A TCP segment with SYN or RST, on Ethernet. */
   observeSyn(packet: Packet): void {
-    const isAnswer = (packet.tcpFlags & TcpFlag.Ack) !== 0;
-    writeConnection(this.syns.key, packet, isAnswer);
-    const id = this.syns.find();
+    const { syns } = this;
+    const isAnswer = (packet.tcpFlags & (TcpFlag.Ack | TcpFlag.Rst)) !== 0;
+    writeConnection(syns.key, packet, isAnswer);
+    const id = syns.find();
     if (isAnswer) {
-      if (id !== NONE) this.answerSyn(packet, id);
+      if (id !== NONE) this.answerSyn(packet, syns.ownOf(id));
       return;
     }
-    const own = this.syns.ownOf(id === NONE ? this.syns.add() : id);
-    writeStamp(this.syns, own, packet);
-    this.syns.doubles[(own + STAMP_WORDS) >> 1] = packet.destinationMac;
+    const own = syns.ownOf(id === NONE ? syns.add() : id);
+    writeStamp(syns, own, packet);
+    syns.doubles[(own + ENTERED) >> 1] = packet.destinationMac;
+    syns.doubles[(own + ANSWERED_BY) >> 1] = NOBODY;
+    syns.words[own + SYN_SEQUENCE] = sequenceOf(packet);
   }
 
-  private answerSyn(packet: Packet, id: number): void {
-    const own = this.syns.ownOf(id);
-    const entered = this.syns.doubles[(own + STAMP_WORDS) >> 1] ?? -1;
+  private answerSyn(packet: Packet, own: number): void {
+    const { words, doubles } = this.syns;
+    // A reset of a connection that was established before, or between hosts of which one forgot it, answers no SYN.
+    if (acknowledgmentOf(packet) !== (((words[own + SYN_SEQUENCE] ?? 0) + 1) | 0)) return;
+    const isReset = (packet.tcpFlags & TcpFlag.Rst) !== 0;
+    const sequence = sequenceOf(packet);
+    if (isReset && sequence !== 0) return;
     const left = packet.sourceMac;
-    if (entered !== left) this.cross(entered, left, readStamp(this.syns, own), stampOf(packet), 'SYN and SYN-ACK of one connection');
-    this.syns.remove(id);
+    const earlier = doubles[(own + ANSWERED_BY) >> 1] ?? NOBODY;
+    if (earlier === NOBODY) {
+      doubles[(own + ANSWERED_BY) >> 1] = left;
+      words[own + ANSWER_SEQUENCE] = sequence;
+      const entered = doubles[(own + ENTERED) >> 1] ?? NOBODY;
+      if (entered !== left && !isReset)
+        this.cross(entered, left, readStamp(this.syns, own), stampOf(packet), 'SYN and SYN-ACK of one connection');
+    } else if (earlier !== left && sequence !== words[own + ANSWER_SEQUENCE]) {
+      this.apart.take(pairKey(earlier, left), () => stampOf(packet));
+    }
   }
 
   /** DHCP and LLDP name their sender; an IPv6 link-local address may hold another MAC of it. */
@@ -110,6 +133,11 @@ export class KinshipTracker {
     return namesOfA.length > 0 && namesOfB.length > 0 && !namesOfA.some((name) => namesOfB.includes(name));
   }
 
+  /** The second answer to one SYN, where both MACs answered it, each with a TCP of its own. */
+  reactedApart(a: Mac, b: Mac): Stamp | undefined {
+    return this.apart.get(pairKey(a, b));
+  }
+
   expire(): void {
     this.syns.expire();
   }
@@ -121,6 +149,7 @@ export class KinshipTracker {
   reset(): void {
     this.names.clear();
     this.crossed.clear();
+    this.apart.clear();
   }
 
   private name(mac: Mac, name: string): void {
@@ -128,6 +157,9 @@ export class KinshipTracker {
     if (names.size < MOST_NAMES) names.add(name);
   }
 }
+
+const sequenceOf = ({ view, transportAt }: Packet): number => view.getInt32(transportAt + 4);
+const acknowledgmentOf = ({ view, transportAt }: Packet): number => view.getInt32(transportAt + 8);
 
 const pairKey = (a: Mac, b: Mac): string => (a < b ? `${a}/${b}` : `${b}/${a}`);
 

@@ -113,7 +113,7 @@ export class NdpTracker {
     if (exchange) {
       const { name } = this.interfaces.of(packet);
       if (addReply(exchange, packet, mac, name, ndp.isOverride))
-        this.neighbourhood.claim(place, target, mac, 'answer', stamp, packet.direction);
+        this.neighbourhood.claim(place, target, mac, 'answer', stamp, packet.direction, exchange.asker.mac);
       return;
     }
     if (ndp.isSolicited) return;

@@ -12,6 +12,7 @@ const MOST_STATIONS = 8192;
 /** Addresses one MAC answers for: a proxy answers for whole networks. */
 const MOST_ANSWERED = 512;
 const MOST_RUNS = 64;
+const MOST_ASKERS = 4;
 const MOST_CLAIMS = 256;
 const MOST_NAMED = 16;
 const MOST_REQUESTS = 4;
@@ -60,6 +61,10 @@ export interface Run {
   last: Stamp;
   /** It began with an announcement. */
   announced: boolean;
+  /** Longest time between two claims, in seconds. */
+  gapMost: number;
+  /** The first few MACs that it answered, and the last one. */
+  askers: Mac[];
 }
 
 /** Exchanges of one address that were answered by several MACs. */
@@ -216,8 +221,11 @@ export class Neighbourhood {
     return common === undefined || common.size === 0 || common.has(this.party(asker));
   }
 
-  /** A MAC answered for an address, or announced it. Called when it happens. */
-  claim(place: Place, ip: string, mac: Mac, kind: ClaimKind, stamp: Stamp, direction: number): void {
+  /**
+   * A MAC answered for an address, or announced it. Called when it happens.
+   * @param asker whom it answered; undefined where it answered nobody
+   */
+  claim(place: Place, ip: string, mac: Mac, kind: ClaimKind, stamp: Stamp, direction: number, asker?: Mac): void {
     const { segment, path, protocol } = place;
     const address = this.address(segment, path, protocol, ip);
     let claim = address.claims.get(mac);
@@ -233,7 +241,7 @@ export class Neighbourhood {
     if (kind === 'announcement') claim.announcements++;
     if (direction === Direction.Out) claim.own++;
     else if (direction === Direction.In) claim.foreign++;
-    this.run(address, mac, kind, stamp);
+    this.run(address, mac, kind, stamp, asker);
     if (kind !== 'unsolicited') this.station(segment, mac).answered.take(ip, () => ({ first: stamp.at, last: stamp.at })).last = stamp.at;
   }
 
@@ -328,15 +336,18 @@ export class Neighbourhood {
     }));
   }
 
-  private run(address: Address, mac: Mac, kind: ClaimKind, stamp: Stamp): void {
-    const last = address.runs.at(-1);
+  private run(address: Address, mac: Mac, kind: ClaimKind, stamp: Stamp, asker: Mac | undefined): void {
+    let last = address.runs.at(-1);
     if (last?.mac === mac) {
+      last.gapMost = Math.max(last.gapMost, stamp.at - last.last.at);
       last.last = stamp;
-      return;
+    } else {
+      // The first runs and the latest ones are kept.
+      if (address.runs.length >= MOST_RUNS) address.runs.splice(MOST_RUNS / 2, 1);
+      last = { mac, first: stamp, last: stamp, announced: kind !== 'answer', gapMost: 0, askers: [] };
+      address.runs.push(last);
     }
-    // The first runs and the latest ones are kept.
-    if (address.runs.length >= MOST_RUNS) address.runs.splice(MOST_RUNS / 2, 1);
-    address.runs.push({ mac, first: stamp, last: stamp, announced: kind !== 'answer' });
+    if (asker !== undefined && !last.askers.includes(asker)) last.askers[Math.min(last.askers.length, MOST_ASKERS - 1)] = asker;
   }
 
   private countAnswers(address: Address, { replies, broadcast }: Exchange): void {

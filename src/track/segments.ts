@@ -14,6 +14,8 @@ const MOST_RECENT = 1024;
 export class Segments {
   private readonly places: Table;
   private readonly parent = new Int32Array(MOST_SEGMENTS);
+  /** The VLAN tags of each place, as in its key. */
+  private readonly tags = new Int32Array(MOST_SEGMENTS);
   /** Messages seen within the last SAME_BROADCAST_SEC, by their octets, and where. */
   private readonly recent: Table;
   private readonly recentPlace = new Int32Array(MOST_RECENT);
@@ -57,12 +59,17 @@ export class Segments {
    */
   isCopy(packet: Packet, broadcast: boolean): boolean {
     const place = this.placeOf(packet);
-    const id = this.recent.find();
+    const id = this.recent.touch();
     if (id === NONE) {
       this.recentPlace[this.recent.add()] = place;
       return false;
     }
-    if (broadcast) this.join(this.recentPlace[id] ?? place, place);
+    const earlier = this.recentPlace[id] ?? place;
+    if (this.areOtherVlans(earlier, place)) {
+      this.recentPlace[id] = place;
+      return false;
+    }
+    if (broadcast) this.join(earlier, place);
     return true;
   }
 
@@ -81,7 +88,14 @@ export class Segments {
     if (known !== NONE) return known;
     const place = this.places.add();
     this.parent[place] = place;
+    this.tags[place] = key[1] ?? 0;
     return place;
+  }
+
+  /** Both have a tag, as many of them, and not the same: a host may ask the same in two VLANs. A tag that one of them lacks was stripped on the way. */
+  private areOtherVlans(a: number, b: number): boolean {
+    const [tagsOfA, tagsOfB] = [this.tags[a] ?? 0, this.tags[b] ?? 0];
+    return tagsOfA !== tagsOfB && tagsOfA !== 0 && tagsOfA >> 24 === tagsOfB >> 24;
   }
 
   private join(a: number, b: number): void {

@@ -1,49 +1,34 @@
 import { Direction } from '../frame.ts';
-import { ipv4Text, ipWords } from '../net/ip.ts';
-import { type Mac, macText } from '../net/mac.ts';
+import { ipWords } from '../net/ip.ts';
 import { Icmpv6Type } from '../wire/icmp.ts';
 import { IpProtocol, type Packet } from '../wire/packet.ts';
 import { isRedundancy } from '../wire/redundancy.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import { ArpTracker } from './arp.ts';
-import { BoundedMap } from './bounded-map.ts';
 import { CopyDetector } from './copies.ts';
-import { Evidence } from './evidence.ts';
 import { isSameAddress } from './flows.ts';
 import { FragmentTracker } from './fragments.ts';
 import { IcmpTracker } from './icmp.ts';
 import type { InterfaceTracker } from './interfaces.ts';
 import { KinshipTracker, mayNameSender } from './kinship.ts';
+import { MismatchTracker } from './mismatches.ts';
 import { NdpTracker } from './ndp.ts';
 import { Neighbourhood } from './neighbourhood.ts';
 import { OwnMacs } from './own-macs.ts';
 import type { RecordStore } from './records.ts';
 import { RedundancyTracker } from './redundancy.ts';
 import { RelayWatch } from './relay.ts';
-import { stampOf } from './stamp.ts';
 import { UdpTracker } from './udp.ts';
 import { type KnownPeer, PeerKeys } from './wireguard/keys.ts';
 import { WireguardTracker } from './wireguard/tracker.ts';
 
 /** Timers of capture time are looked at this often. */
 const EXPIRY_SEC = 1;
-const MOST_MISMATCHES = 4096;
 
 export interface TrackerOptions {
   /** Addresses of the observed host (`--local`). */
   local: readonly string[];
   wireguardPeers: readonly KnownPeer[];
-}
-
-/** ARP packets whose sender is not the frame's. */
-export interface SenderMismatch {
-  mac: Mac;
-  ip: string;
-  ethernetSource: Mac;
-  segment: number;
-  path: number;
-  count: number;
-  evidence: Evidence;
 }
 
 /**
@@ -61,7 +46,7 @@ export class Trackers {
   readonly icmp: IcmpTracker;
   readonly udp: UdpTracker;
   wireguard: WireguardTracker;
-  readonly mismatches = new BoundedMap<string, SenderMismatch>(MOST_MISMATCHES);
+  readonly mismatches = new MismatchTracker();
   private readonly fragments: FragmentTracker;
   private readonly copies = new CopyDetector();
   private readonly interfaces: InterfaceTracker;
@@ -86,7 +71,8 @@ export class Trackers {
     this.kinship = new KinshipTracker(clock);
     this.arp = new ArpTracker(clock, interfaces, this.neighbourhood, {
       exchange: (exchange) => records.add('arp', () => exchange),
-      senderMismatch: (packet, segment) => this.mismatch(packet, segment),
+      senderMismatch: (packet, segment) => this.mismatches.sender(packet, segment),
+      targetMismatch: (packet, segment) => this.mismatches.target(packet, segment),
     });
     this.ndp = new NdpTracker(clock, interfaces, this.neighbourhood, { exchange: (exchange) => records.add('arp', () => exchange) });
     this.redundancy = new RedundancyTracker(this.arp.segments);
@@ -106,7 +92,7 @@ export class Trackers {
 
   get evicted(): number {
     const { neighbourhood, kinship, arp, ndp, redundancy, icmp, udp, wireguard, fragments, mismatches } = this;
-    const tables = [neighbourhood, kinship, arp, ndp, redundancy, icmp, udp, wireguard, fragments, mismatches];
+    const tables = [neighbourhood, kinship, arp, ndp, redundancy, icmp, udp, wireguard, fragments, mismatches.found];
     return tables.reduce((sum, { evicted }) => sum + evicted, this.evictedBefore);
   }
 
@@ -131,7 +117,7 @@ export class Trackers {
     if (packet.isFragment) this.fragments.observe(packet);
     switch (packet.transport) {
       case IpProtocol.Tcp:
-        if (packet.tcpFlags & TcpFlag.Syn && packet.ethernetAt >= 0) this.kinship.observeSyn(packet);
+        if (packet.tcpFlags & (TcpFlag.Syn | TcpFlag.Rst) && packet.ethernetAt >= 0) this.kinship.observeSyn(packet);
         break;
       case IpProtocol.Udp:
         if (isRedundancy(packet)) this.redundancy.observe(packet);
@@ -166,7 +152,7 @@ export class Trackers {
     this.evictedBefore += this.wireguard.evicted;
     this.neighbourhood.reset();
     this.relay.reset();
-    this.mismatches.clear();
+    this.mismatches.found.clear();
     this.udp.reset();
     this.icmp.wrong.clear();
     this.ndp.conflicts.clear();
@@ -203,24 +189,6 @@ export class Trackers {
       if (isSameAddress(this.local, i, packet, true)) packet.direction = Direction.Out;
       else if (isSameAddress(this.local, i, packet, false)) packet.direction = Direction.In;
     }
-  }
-
-  private mismatch(packet: Packet, segment: number): void {
-    const { arp, path } = packet;
-    const ethernetSource = packet.sourceMac;
-    const ip = ipv4Text(arp.spa);
-    const { sha } = arp;
-    const mismatch = this.mismatches.take(`${segment}/${macText(sha)}/${ip}/${ethernetSource}`, () => ({
-      mac: sha,
-      ip,
-      ethernetSource,
-      segment,
-      path,
-      count: 0,
-      evidence: new Evidence(),
-    }));
-    mismatch.count++;
-    mismatch.evidence.add('mismatch', stampOf(packet));
   }
 
   private newWireguard(): WireguardTracker {
