@@ -159,8 +159,11 @@ function confidenceOf(group: WrongSource[], strength: MatchStrength, { drops }: 
   if (!strength.startsWith('ports')) return confidence;
   const cases = group.reduce((sum, wrong) => sum + (wrong.matchedBy === 'ports' ? wrong.cases : 0), 0);
   const raised = cases >= CASES_THAT_CONFIRM ? (confidences[Math.max(0, confidences.indexOf(confidence) - 1)] ?? confidence) : confidence;
+  if (strength === 'ports-certain') return raised;
+  // Where the snaplen cut the payload, it might have told another story.
+  const believed = raised === 'certain' && group.some(({ truncated }) => truncated) ? 'likely' : raised;
   // That the client never spoke to the source itself rests on absence; a rejection does not.
-  return drops && strength !== 'ports-certain' ? lessSure(raised) : raised;
+  return drops ? lessSure(believed) : believed;
 }
 
 /** Each wrong source with its packets, in the order of appearance. */

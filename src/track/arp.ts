@@ -3,7 +3,7 @@ import { ipv4Text } from '../net/ip.ts';
 import { BROADCAST_MAC, isGroupMac, type Mac } from '../net/mac.ts';
 import { ArpOper } from '../wire/arp.ts';
 import { type Packet, PacketType } from '../wire/packet.ts';
-import { addReply, type Exchange, type ExchangeKind, OpenExchanges } from './exchange.ts';
+import { addReply, addRequest, type Exchange, type ExchangeKind, OpenExchanges } from './exchange.ts';
 import type { InterfaceTracker } from './interfaces.ts';
 import type { ClaimKind, Neighbourhood } from './neighbourhood.ts';
 import { Segments } from './segments.ts';
@@ -76,8 +76,7 @@ export class ArpTracker {
     this.open.keyIpv4(segment, arp.sha, arp.tpa);
     const asked = this.open.repeat();
     if (asked) {
-      asked.requests++;
-      asked.lastRequest = stampOf(packet);
+      addRequest(asked, stampOf(packet));
       asked.broadcast ||= isToAll(packet);
       if (packet.direction === Direction.Out) asked.direction = Direction.Out;
     } else {
@@ -141,6 +140,7 @@ export class ArpTracker {
       direction: packet.direction,
       first: stamp,
       lastRequest: stamp,
+      repeats: [],
       requests: 1,
       asker: { mac: arp.sha, ip: arp.spa === 0 ? null : ipv4Text(arp.spa) },
       target: ipv4Text(arp.tpa),

@@ -27,7 +27,7 @@ export class Evidence {
   add(role: string, stamp: Stamp, note?: string): void {
     const frame: EvidenceFrame = note === undefined ? { stamp, role } : { stamp, role, note };
     const known = this.roles.get(role);
-    if (known && isSameFrame(known.last.stamp, stamp)) return;
+    if (known && (isSameFrame(known.last.stamp, stamp) || known.first.some((each) => isSameFrame(each.stamp, stamp)))) return;
     this.total++;
     if (!known) {
       this.roles.set(role, { first: [frame], last: frame });

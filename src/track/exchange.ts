@@ -12,6 +12,7 @@ const IDLE_SEC = 1.2;
 const MOST_OPEN = 16_384;
 /** Of one exchange; more are counted only. */
 const MOST_REPLIES = 64;
+const MOST_REPEATS = 4;
 
 export type ExchangeKind = 'request' | 'probe' | 'announcement' | 'unsolicited-reply';
 
@@ -48,6 +49,8 @@ export interface Exchange {
   direction: number;
   first: Stamp;
   lastRequest: Stamp;
+  /** The requests between them, the first few. */
+  repeats: Stamp[];
   /** Request frames; copies of one frame count once. */
   requests: number;
   asker: { mac: Mac; ip: string | null };
@@ -57,6 +60,13 @@ export interface Exchange {
   replies: Reply[];
   /** Answers that were not kept. */
   repliesOmitted: number;
+}
+
+/** The question was asked again. */
+export function addRequest(exchange: Exchange, stamp: Stamp): void {
+  if (exchange.requests > 1 && exchange.repeats.length < MOST_REPEATS) exchange.repeats.push(exchange.lastRequest);
+  exchange.requests++;
+  exchange.lastRequest = stamp;
 }
 
 /** MAC of the first answer, or null. */

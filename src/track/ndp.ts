@@ -5,7 +5,7 @@ import { virtualMac } from '../wire/virtual-mac.ts';
 import type { ArpEvents } from './arp.ts';
 import { BoundedMap } from './bounded-map.ts';
 import { Evidence } from './evidence.ts';
-import { addReply, type Exchange, type ExchangeKind, OpenExchanges } from './exchange.ts';
+import { addReply, addRequest, type Exchange, type ExchangeKind, OpenExchanges } from './exchange.ts';
 import type { InterfaceTracker } from './interfaces.ts';
 import type { Neighbourhood } from './neighbourhood.ts';
 import { Segments } from './segments.ts';
@@ -94,8 +94,7 @@ export class NdpTracker {
     this.open.keyIpv6(segment, mac, ndp.view, ndp.targetAt);
     const asked = this.open.repeat();
     if (asked) {
-      asked.requests++;
-      asked.lastRequest = stampOf(packet);
+      addRequest(asked, stampOf(packet));
     } else {
       this.open.begin(this.exchangeOf(packet, segment, probe ? 'probe' : 'request'));
     }
@@ -187,6 +186,7 @@ export class NdpTracker {
       direction: packet.direction,
       first: stamp,
       lastRequest: stamp,
+      repeats: [],
       requests: 1,
       asker: { mac: packet.sourceMac, ip: kind === 'probe' ? null : packet.sourceIp },
       target: this.ndp.target,

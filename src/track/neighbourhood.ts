@@ -399,8 +399,7 @@ export class Neighbourhood {
     found.exchanges++;
     found.requests += exchange.requests;
     found.last = exchange.lastRequest;
-    found.evidence.add('request', exchange.first);
-    found.evidence.add('request', exchange.lastRequest);
+    for (const stamp of [exchange.first, ...exchange.repeats, exchange.lastRequest]) found.evidence.add('request', stamp);
     const own = exchange.direction === Direction.Out;
     const asker = found.askers.get(exchange.asker.mac) ?? { ip: exchange.asker.ip, exchanges: 0, requests: 0, own };
     asker.exchanges++;

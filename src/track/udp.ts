@@ -20,6 +20,8 @@ const MOST_MISANSWERED = 8192;
 const MOST_TOTALS = 65_536;
 /** Packets after which a conversation whose protocol is still unknown is not looked into any more. */
 const MOST_INSPECTED = 8;
+/** A question may be seen after its answer by this much. */
+const OUT_OF_ORDER_SEC = 0.02;
 
 // Matching by ports alone.
 /** Requests older than this are no reason for an answer; and an answer comes sooner than this after the last of them. */
@@ -179,8 +181,8 @@ export class UdpTracker {
     if (flows.fromLower !== flows.openedByLower(id)) {
       words[own + UNANSWERED] = 0;
       if (this.wrongByFlow.size > 0) this.withdraw(flows.serialOf(id));
-    } else if (!isFollowed && matchedByPorts) {
-      if (flows.isNew || this.wrongByFlow.size > 0) this.checkPorts(packet, id);
+    } else if (matchedByPorts) {
+      if (!isFollowed && (flows.isNew || this.wrongByFlow.size > 0)) this.checkPorts(packet, id);
       this.request(packet, own);
     }
   }
@@ -265,7 +267,7 @@ export class UdpTracker {
 
   /** Follows the packet by what its payload says of its transaction; false where it says nothing. */
   private follow(packet: Packet, id: number, protocol: number, read: (packet: Packet, transaction: Transaction) => void): boolean {
-    const { transaction } = this;
+    const { flows, transaction } = this;
     transaction.clear();
     read(packet, transaction);
     if (transaction.answers) {
@@ -276,11 +278,11 @@ export class UdpTracker {
         return true;
       }
     }
-    if (transaction.asks) this.asked(packet, protocol);
+    if (transaction.asks) this.asked(packet, protocol, flows.serialOf(id));
     return transaction.asks || transaction.answers;
   }
 
-  private asked(packet: Packet, protocol: number): void {
+  private asked(packet: Packet, protocol: number, flow: number): void {
     const { transaction, transactions } = this;
     this.writeTransaction(packet, true, protocol, transaction.ask0, transaction.ask1, transaction.ask2);
     let id = transactions.touch();
@@ -302,6 +304,7 @@ export class UdpTracker {
       words[at + 4] = packet.destinationPort;
     }
     words[own + ASKED_COUNT] = count + 1;
+    if (count > 0 && this.wrongByFlow.size > 0) this.withdrawAsked(flow, packet.at);
   }
 
   private answered(packet: Packet, id: number, protocol: number, found: number): void {
@@ -378,7 +381,8 @@ export class UdpTracker {
     const atServer = direction === Direction.In && packet.direction === Direction.Out;
     const atClient = direction === Direction.Out && packet.direction === Direction.In;
     const echoes = holdsSample(packet, words, own + SAMPLE, origin >> SAMPLE_SHIFT);
-    const wrong = this.wrongSource(packet, askedEnd, 'ports', udpProtocolInfo(words[own + PROTOCOL] ?? 0).name);
+    // What the payload did not say is not known.
+    const wrong = this.wrongSource(packet, askedEnd, 'ports', null);
     if (!wrong) return;
     wrong.atServer ||= atServer;
     wrong.atClient ||= atClient;
@@ -509,6 +513,16 @@ export class UdpTracker {
     const left = ofFlow.filter(({ matchedBy }) => matchedBy !== 'ports');
     if (left.length > 0) this.wrongByFlow.set(serial, left);
     else this.wrongByFlow.delete(serial);
+  }
+
+  /** The same was asked there too, though its answer was seen first: cards of a host are captured one after the other. */
+  private withdrawAsked(serial: number, now: number): void {
+    for (const wrong of this.wrongByFlow.get(serial) ?? []) {
+      if (wrong.matchedBy === 'ports' || now - wrong.last.at > OUT_OF_ORDER_SEC) continue;
+      wrong.packets--;
+      wrong.cases--;
+      if (wrong.packets <= 0) this.wrong.delete(wrongKey(wrong));
+    }
   }
 
   private leave(id: number): void {

@@ -7,6 +7,7 @@ import { isOpenVpnReset, readOpenVpn } from './openvpn.ts';
 import type { Packet } from './packet.ts';
 import { isQuicLong, readQuic } from './quic.ts';
 import { readRadius } from './radius.ts';
+import { isRtp } from './rtp.ts';
 import { readSip } from './sip.ts';
 import { readSnmp } from './snmp.ts';
 import { isStun, readStun } from './stun.ts';
@@ -126,7 +127,8 @@ export function recogniseUdp(packet: Packet): number {
   if (packet.payloadCaptured >= 6 && packet.view.getUint32(packet.payloadAt) === TAILSCALE) return UdpProtocol.Tailscale;
   const byPort = udpProtocolByPort(packet.destinationPort) || udpProtocolByPort(packet.sourcePort);
   if (byPort !== UdpProtocol.Undecided) return byPort;
-  return isQuicLong(packet) ? UdpProtocol.Quic : UdpProtocol.Undecided;
+  if (isQuicLong(packet)) return UdpProtocol.Quic;
+  return isRtp(packet) ? UdpProtocol.OneWay : UdpProtocol.Undecided;
 }
 
 export const udpProtocolByPort = (port: number): number => BY_PORT.get(port) ?? UdpProtocol.Undecided;

@@ -17,13 +17,13 @@ function askInVain(capture: Lan, asker: typeof CLIENT, target: string, times = 3
   });
 }
 
-/** What shows that answers are seen here, before and after. */
+/** What shows that answers to the client are seen here, before and after, whoever gives them. */
 const around = (capture: Lan, play: () => void): Lan => {
   capture.resolve(CLIENT, GATEWAY);
   capture.wait(1);
   play();
   capture.wait(3);
-  capture.resolve(OTHER, GATEWAY);
+  capture.resolve(CLIENT, OTHER);
   capture.wait(3);
   return capture;
 };
@@ -43,6 +43,9 @@ export const scenarios: Scenario[] = [
     askInVain(capture, CLIENT, GONE);
     askInVain(capture, OTHER, GONE);
     capture.wait(3);
+    // Answers to each of them, from the other one too: a mirror port.
+    capture.resolve(OTHER, GATEWAY);
+    capture.wait(1);
     capture.resolve(CLIENT, GATEWAY);
     capture.wait(3);
     return { capture, expect: [finding(KIND, GONE, { severity: 'notice' })] };
@@ -83,6 +86,14 @@ export const scenarios: Scenario[] = [
       askInVain(capture, CLIENT, target, 4);
       capture.wait(2);
     }
+    return { capture };
+  }),
+  twin(KIND, "the gateway's own card", 'its own answers are all that it sees; who answers others is not', () => {
+    const capture = new Lan();
+    capture.resolve(CLIENT, GATEWAY);
+    askInVain(capture, CLIENT, GONE, 4);
+    capture.resolve(OTHER, GATEWAY);
+    capture.wait(3);
     return { capture };
   }),
   twin(KIND, 'two requests', 'too few', () => {

@@ -1,4 +1,4 @@
-import { message, portUnreachable, udp } from '../craft/index.ts';
+import { dnsQuery, dnsResponse, message, portUnreachable, udp } from '../craft/index.ts';
 import { incident, type Scenario } from './scenario.ts';
 import { Lan } from './stage.ts';
 import { ASKED, atClient, atServer, CLIENT, ROUTER, type Seat, talk, WRONG, WRONG_SOURCE, wrongSource } from './udp-stage.ts';
@@ -71,4 +71,23 @@ export const scenarios: Scenario[] = [
     capture.wait(3);
     return { capture, expect: [wrongSource(asked, { client: '2001:db8::10', confidence: 'possible', count: 1 })] };
   }),
+  incident(
+    WRONG_SOURCE,
+    'dns, cut by the snaplen',
+    'the identifier was not captured: the ports are left, and the protocol did not show itself',
+    () => {
+      const lan = new Lan();
+      const caplen = 14 + 20 + 8;
+      const asked = `${ASKED}:53`;
+      for (const id of [1, 2, 3]) {
+        const client = `${CLIENT.ip}:${40_000 + id}`;
+        lan.unicast(udp({ from: client, to: asked, payload: dnsQuery({ id }) }), CLIENT.mac, ROUTER.mac, { caplen });
+        const reply = udp({ from: `${WRONG}:53`, to: client, payload: dnsResponse({ id }), ttl: 56 });
+        lan.wait(0.02).unicast(reply, ROUTER.mac, CLIENT.mac, { caplen });
+        lan.wait(3);
+      }
+      const cut = { protocol: null, matchedBy: 'ports', repliesWrong: 3 };
+      return { capture: lan, expect: [wrongSource(asked, { confidence: 'likely', count: 3, details: cut })] };
+    },
+  ),
 ];

@@ -46,7 +46,7 @@ interface Protocol {
   exchange: (n: number) => { request: Uint8Array; reply: Uint8Array };
 }
 
-const protocols: Protocol[] = [
+export const exchangesOf: Protocol[] = [
   {
     name: 'dns',
     matchedBy: 'dns-id',
@@ -138,7 +138,7 @@ const seats: { where: string; seat: () => Seat }[] = [
 ];
 
 /** Two questions, both answered from the wrong address. */
-const perProtocol = protocols.flatMap((protocol) => seats.map(({ where, seat }) => scenarioOf(protocol, where, seat)));
+const perProtocol = exchangesOf.flatMap((protocol) => seats.map(({ where, seat }) => scenarioOf(protocol, where, seat)));
 
 function scenarioOf(
   { name, matchedBy, port, from = 40_000, severity = 'error', exchange }: Protocol,

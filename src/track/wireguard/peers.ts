@@ -37,6 +37,8 @@ export interface Side {
 /** A side of a pair began to send from another endpoint. */
 export interface Move {
   pair: Pair;
+  /** Who moved. */
+  side: Side;
   /** Whether the side moved that was contacted by the first initiation, the one that sent it, or it is not known. */
   role: 'contacted' | 'initiating' | 'unknown';
   observer: FullEndpoint;
@@ -71,6 +73,8 @@ export interface Pair {
   /** Whether an initiation or response was seen, so that the roles are known. */
   rolesKnown: boolean;
   moves: Move[];
+  /** The latest move, while packets may still confirm or refute it: the observer has not followed, or only the course of events names the peer. */
+  open: Move | undefined;
   /** What may belong to the timeline of a move to come. */
   events: Timeline;
   /** Software above WireGuard chooses the paths (Tailscale): that an endpoint changes is its work. */
@@ -86,6 +90,12 @@ export class PeerBook {
   /** Pairs by an endpoint that is observed: candidates for moves of the other side. */
   private readonly byObserver = new BoundedMap<string, Set<Pair>>(MOST_PAIRS);
   private movesOmitted = 0;
+  /** A move turned out to be none: what the second peer did belongs to a pair of its own. */
+  private readonly separated: (move: Move, own: Pair) => void;
+
+  constructor(separated: (move: Move, own: Pair) => void) {
+    this.separated = separated;
+  }
 
   get evicted(): number {
     return this.pairs.evicted + this.movesOmitted;
@@ -104,6 +114,7 @@ export class PeerBook {
       initiating: newSide(initiating),
       rolesKnown,
       moves: [],
+      open: undefined,
       events: new Timeline(),
       managed: false,
       handshakeUs: null,
@@ -143,6 +154,7 @@ export class PeerBook {
     const since = side.lastSent && { ...side.lastSent };
     const move: Move = {
       pair,
+      side,
       role: !pair.rolesKnown ? 'unknown' : side === pair.contacted ? 'contacted' : 'initiating',
       observer: other.endpoint,
       from,
@@ -177,6 +189,7 @@ export class PeerBook {
     if (this.moves.length < MOST_PAIRS) this.moves.push(move);
     else this.movesOmitted++;
     if (pair.moves.length < MOST_MOVES) pair.moves.push(move);
+    pair.open = move;
     return move;
   }
 
@@ -212,6 +225,7 @@ export class PeerBook {
     const isOld = isSame(from, last.from) && isSame(to, last.observer);
     // Data of the same session is proof; without it, two peers that take turns look like one that moves.
     if (isOld && last.identity === 'continuity' && stamp.at - last.stamp.at > OVERLAP_SEC) this.separate(last);
+    else if (last.followed && last.identity !== 'continuity') pair.open = undefined;
   }
 
   /** An event for the timelines of moves to come, and of one that the observer has not followed yet. */
@@ -228,15 +242,25 @@ export class PeerBook {
     if (last && last.handshakeUsAfter === null) last.handshakeUsAfter = latencyUs;
   }
 
-  /** Nobody moved: a second peer speaks with the same observer. */
+  /** Nobody moved: a second peer speaks with the same observer. It gets a pair of its own. */
   separate(move: Move): void {
-    const { pair, from, to, observer } = move;
+    const { pair, side, from, to, observer } = move;
     move.withdrawn = true;
-    const side = isSame(pair.contacted.endpoint, to) ? pair.contacted : pair.initiating;
     side.endpoint = from;
     pair.moves = pair.moves.filter((each) => each !== move);
+    pair.open = undefined;
     this.pairs.delete(key(to, observer, pair.path));
-    this.begin(to, observer, pair.path, true);
+    this.separated(move, this.begin(to, observer, pair.path, true));
+  }
+
+  /** An established pair with an observer, one side of which has this name and is not in `other`; undefined where there is none, or more than one. */
+  named(name: string, observer: FullEndpoint, other: Pair): { pair: Pair; side: Side } | undefined {
+    const found: { pair: Pair; side: Side }[] = [];
+    for (const pair of this.byObserver.get(`${endpointText(observer)}|${other.path}`) ?? []) {
+      const side = isAt(pair.contacted, observer) ? pair.initiating : isAt(pair.initiating, observer) ? pair.contacted : undefined;
+      if (side?.name === name && side.established && side.lastSent && pair !== other) found.push({ pair, side });
+    }
+    return found.length === 1 ? found[0] : undefined;
   }
 
   /** The pair is known under these endpoints too. */
@@ -267,6 +291,13 @@ export const isAt = ({ endpoint, aliases }: Side, at: FullEndpoint): boolean =>
 
 export function addAlias(side: Side, alias: FullEndpoint): void {
   if (!isAt(side, alias) && side.aliases.length < MOST_ALIASES) side.aliases.push(alias);
+}
+
+/** The side that is asked by an initiation from one endpoint to another; the asked one may be somewhere else by now. */
+export function askedSide(pair: Pair, initiator: FullEndpoint, responder: FullEndpoint): Side {
+  if (isAt(pair.contacted, responder)) return pair.contacted;
+  if (isAt(pair.initiating, responder)) return pair.initiating;
+  return isAt(pair.initiating, initiator) ? pair.contacted : pair.initiating;
 }
 
 export const otherSide = (pair: Pair, side: Side): Side => (side === pair.contacted ? pair.initiating : pair.contacted);

@@ -8,7 +8,7 @@ import { BoundedMap } from '../bounded-map.ts';
 import { type Stamp, stampOf } from '../stamp.ts';
 import { AlternationBook } from './alternation.ts';
 import type { PeerKeys } from './keys.ts';
-import { addAlias, type FullEndpoint, isAt, isSame, type Move, otherSide, type Pair, PeerBook, type Side } from './peers.ts';
+import { addAlias, askedSide, type FullEndpoint, isAt, isSame, type Move, otherSide, type Pair, PeerBook, type Side } from './peers.ts';
 import { countData, countVisit, isRepeated, type Lane, receiverOf, type Session, senderOf, visit } from './sessions.ts';
 import { UnansweredBook } from './unanswered.ts';
 
@@ -87,7 +87,7 @@ export interface WireguardEvents {
 
 /** Follows WireGuard by indices, not by addresses: that is what survives a change of address. */
 export class WireguardTracker {
-  readonly peers = new PeerBook();
+  readonly peers = new PeerBook((move, own) => this.rehome(move, own));
   readonly unanswered = new UnansweredBook();
   readonly alternations = new AlternationBook();
   readonly wrongResponders = new BoundedMap<string, WrongResponder>(MOST_WRONG);
@@ -201,7 +201,7 @@ export class WireguardTracker {
     this.peers.assignRoles(pair, initiator);
     pair.managed ||= this.managed;
     const recipient = this.keys.recipientOf(packet, WireguardType.Initiation);
-    const responderSide = isAt(pair.contacted, responder) ? pair.contacted : pair.initiating;
+    const responderSide = askedSide(pair, initiator, responder);
     responderSide.name = recipient ?? responderSide.name;
     const handshake = this.series(initiator, responder, path, stamp);
     handshake.senderIndex = index;
@@ -261,7 +261,7 @@ export class WireguardTracker {
   private learnAliases(handshake: Handshake, initiator: FullEndpoint, responder: FullEndpoint): void {
     const pair = this.peers.find(handshake.initiator, handshake.responder, handshake.path);
     if (!pair) return;
-    const responderSide = isAt(pair.contacted, handshake.responder) ? pair.contacted : pair.initiating;
+    const responderSide = askedSide(pair, handshake.initiator, handshake.responder);
     addAlias(responderSide, responder);
     addAlias(otherSide(pair, responderSide), initiator);
   }
@@ -271,24 +271,26 @@ export class WireguardTracker {
     const stamp = stampOf(packet);
     const from = sourceOf(packet);
     const to = destinationOf(packet);
-    const pair = handshake && this.peers.find(handshake.initiator, handshake.responder, handshake.path);
-    if (!handshake || !pair || stamp.at - handshake.latest.at > HANDSHAKE_SEC) {
+    const known = handshake && this.peers.find(handshake.initiator, handshake.responder, handshake.path);
+    if (!handshake || !known || stamp.at - handshake.latest.at > HANDSHAKE_SEC) {
       this.orphanResponse(packet, from, to, stamp);
       return;
     }
-    const responder = isAt(pair.contacted, handshake.responder) ? pair.contacted : pair.initiating;
     if (handshake.response) {
       // Sighted again: before and after NAT, or on two interfaces.
-      if (Math.abs(stamp.at - handshake.response.at) < COPY_SEC) addAlias(responder, from);
+      const sighted = askedSide(known, handshake.initiator, handshake.responder);
+      if (Math.abs(stamp.at - handshake.response.at) < COPY_SEC) addAlias(sighted, from);
       return;
     }
-    const initiator = otherSide(pair, responder);
     handshake.response = stamp;
     handshake.responseFrom = from;
     handshake.receiverIndex = senderIndex(packet);
     handshake.latencyUs = Math.max(0, Math.round(secondsBetween(handshake.latest, stamp) * 1e9) / 1e3);
-    this.recogniseInitiator(packet, pair, initiator);
-    if (!isAt(responder, from) && !isSame(from, handshake.responder)) this.fromElsewhere(pair, responder, handshake, packet, from, stamp);
+    const pair = this.recogniseInitiator(packet, known, handshake);
+    const responder = askedSide(pair, handshake.initiator, handshake.responder);
+    const initiator = otherSide(pair, responder);
+    if (!isSame(from, handshake.responder) && !responder.aliases.some((alias) => isSame(alias, from)))
+      this.fromElsewhere(pair, responder, handshake, packet, from, stamp);
     this.peers.note(pair, stamp, 'response', `${endpointText(from)} responds to ${endpointText(handshake.initiator)}`);
     this.peers.sent(pair, from, handshake.initiator, 'response', stamp);
     responder.established = true;
@@ -298,21 +300,33 @@ export class WireguardTracker {
     this.begin(pair, initiator, responder, handshake.senderIndex, senderIndex(packet), packet);
   }
 
-  /** mac1 of a response names the initiator: it may prove that who moved is who was there before, or that it is someone else. */
-  private recogniseInitiator(packet: Packet, pair: Pair, initiator: Side): void {
+  /**
+   * mac1 of a response names the initiator: it may prove that who moved is who was there before, or that it is someone else, or find who was elsewhere
+   * before. Gives the pair that the handshake belongs to now.
+   */
+  private recogniseInitiator(packet: Packet, pair: Pair, handshake: Handshake): Pair {
     const name = this.keys.recipientOf(packet, WireguardType.Response);
-    if (name === null) return;
+    if (name === null) return pair;
+    const { initiator: endpoint, responder: observer, path } = handshake;
+    const initiator = otherSide(pair, askedSide(pair, endpoint, observer));
     const move = pair.moves.at(-1);
-    if (move && isSame(move.to, initiator.endpoint) && !move.withdrawn) {
-      if (initiator.name === name) {
-        move.identity = 'key';
-      } else if (initiator.name !== null) {
-        this.peers.separate(move);
-        return;
-      }
+    const isMover = move !== undefined && isSame(move.to, initiator.endpoint) && !move.withdrawn;
+    if (isMover && initiator.name !== null && initiator.name !== name) {
+      this.peers.separate(move);
+      const own = this.peers.find(endpoint, observer, path) ?? pair;
+      otherSide(own, askedSide(own, endpoint, observer)).name = name;
+      return own;
+    }
+    if (isMover) {
+      if (initiator.name === name) move.identity = 'key';
       move.peer = name;
     }
+    const isNew = !initiator.established && initiator.name === null;
     initiator.name = name;
+    const before = isNew ? this.peers.named(name, observer, pair) : undefined;
+    if (!before) return pair;
+    this.peers.move(before.pair, before.side, endpoint, 'initiation', 'key', handshake.latest, packet.direction === Direction.In);
+    return before.pair;
   }
 
   /** The response comes from another address than the one that was asked. */
@@ -431,6 +445,7 @@ export class WireguardTracker {
   private stay(lane: Lane, packet: Packet): void {
     countVisit(lane, packet);
     const side = senderOf(lane);
+    if (lane.session.pair.open) this.reconsider(lane.session.pair.open, side, lane, packet);
     const { lastSent } = side;
     if (!lastSent || !side.lastSentIsOwn) {
       side.lastSent = stampOf(packet);
@@ -442,6 +457,12 @@ export class WireguardTracker {
     lastSent.sec = packet.sec;
     lastSent.nsec = packet.nsec;
     lastSent.at = packet.at;
+  }
+
+  /** A packet on a flow that began before the move: the old endpoint may go on sending, or the observer may already send to the new one. */
+  private reconsider({ pair, side: mover, followed }: Move, sender: Side, { visited }: Lane, packet: Packet): void {
+    const isDecisive = sender === mover ? visited !== undefined && !isAt(mover, visited) : followed === undefined;
+    if (isDecisive) this.peers.sent(pair, sourceOf(packet), destinationOf(packet), 'data', stampOf(packet));
   }
 
   /** The first packet of a flow on this lane: the sender may have moved, or reaches the receiver elsewhere. */
@@ -500,6 +521,19 @@ export class WireguardTracker {
     visit(lane, from, packet, candidate.lengths.length);
     if (lane.visited) lane.visited.firstFrame = candidate.frame;
     lane.session.firstFrame = Math.min(lane.session.firstFrame, candidate.frame);
+  }
+
+  /** Sessions that ran with the second peer since the supposed move are its own. */
+  private rehome({ pair, side, to, stamp }: Move, own: Pair): void {
+    for (const session of this.sessions.values()) {
+      if (session.pair !== pair) continue;
+      const isInitiator = session.initiator === side;
+      const visited = isInitiator ? session.initiatorEndpoints : session.responderEndpoints;
+      if (!visited.some((each) => isSame(each, to)) && session.firstFrame < stamp.frame) continue;
+      session.pair = own;
+      session.initiator = isInitiator ? own.initiating : own.contacted;
+      session.responder = isInitiator ? own.contacted : own.initiating;
+    }
   }
 
   private leave(session: Session): void {

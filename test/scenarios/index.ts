@@ -1,0 +1,47 @@
+/** All scenarios. */
+import { scenarios as arpAddressMoved } from './arp-address-moved.ts';
+import { scenarios as arpDuplicateAddress } from './arp-duplicate-address.ts';
+import { scenarios as arpFlux } from './arp-flux.ts';
+import { scenarios as arpForeignSource } from './arp-foreign-source.ts';
+import { scenarios as arpMultiMacAnswer } from './arp-multi-mac-answer.ts';
+import { scenarios as arpSenderMismatch } from './arp-sender-mismatch.ts';
+import { scenarios as arpSpoofSuspect } from './arp-spoof-suspect.ts';
+import { scenarios as arpUnanswered } from './arp-unanswered.ts';
+import { scenarios as icmpReplyWrongSource } from './icmp-reply-wrong-source.ts';
+import { scenarios as ndp } from './ndp.ts';
+import type { Scenario } from './scenario.ts';
+import { scenarios as udpLegal } from './udp-legal.ts';
+import { scenarios as udpPorts } from './udp-ports.ts';
+import { scenarios as udpQuiet } from './udp-quiet.ts';
+import { scenarios as udpTransactions } from './udp-transactions.ts';
+import { scenarios as vipAnsweredByRealserver } from './vip-answered-by-realserver.ts';
+import { scenarios as vrrpSplitBrain } from './vrrp-split-brain.ts';
+import { scenarios as wireguardEndpointDrift } from './wireguard-endpoint-drift.ts';
+import { scenarios as wireguardHandshakeUnanswered } from './wireguard-handshake-unanswered.ts';
+import { scenarios as wireguardReplyWrongSource } from './wireguard-reply-wrong-source.ts';
+import { scenarios as wireguardRoaming } from './wireguard-roaming.ts';
+import { scenarios as wireguardSharedKey } from './wireguard-shared-key.ts';
+
+export const scenarios: readonly Scenario[] = [
+  ...arpFlux,
+  ...arpDuplicateAddress,
+  ...arpMultiMacAnswer,
+  ...arpAddressMoved,
+  ...arpForeignSource,
+  ...vipAnsweredByRealserver,
+  ...arpSpoofSuspect,
+  ...vrrpSplitBrain,
+  ...arpUnanswered,
+  ...arpSenderMismatch,
+  ...ndp,
+  ...udpTransactions,
+  ...udpPorts,
+  ...udpLegal,
+  ...udpQuiet,
+  ...icmpReplyWrongSource,
+  ...wireguardEndpointDrift,
+  ...wireguardHandshakeUnanswered,
+  ...wireguardReplyWrongSource,
+  ...wireguardRoaming,
+  ...wireguardSharedKey,
+];
