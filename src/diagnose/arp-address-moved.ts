@@ -18,6 +18,7 @@ export interface MovedDetails {
 
 export const arpAddressMoved: FindingKind<MovedDetails> = {
   kind: 'arp-address-moved',
+  brief: 'an address went to another MAC: failover, new card, new lease',
   severity: 'info',
   subject: ['ip'],
   details: object({ from: mac, to: mac, reason: oneOf('vrrp', 'hsrp', 'carp', 'glbp', 'gratuitous', 'replaced') }),

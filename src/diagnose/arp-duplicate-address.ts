@@ -4,7 +4,7 @@ import type { Address, Claim, Contested } from '../track/neighbourhood.ts';
 import { virtualMac } from '../wire/virtual-mac.ts';
 import { KNOWLEDGE_SEC, type MacAnswers, type MultiAnswer, withMore } from './arp-answers.ts';
 import { answeredTogether } from './arp-flux.ts';
-import type { Confidence, Draft, FindingKind } from './kind.ts';
+import type { Confidence, Draft, FindingKind, Remedy } from './kind.ts';
 import type { Knowledge } from './knowledge.ts';
 import { answers, count, list, mac, object, text } from './schemas.ts';
 import { FrameText, frameText, hedge, listText } from './text.ts';
@@ -19,6 +19,7 @@ export interface DuplicateDetails {
 
 export const arpDuplicateAddress: FindingKind<DuplicateDetails> = {
   kind: 'arp-duplicate-address',
+  brief: 'two hosts have one address',
   severity: 'error',
   subject: ['ip'],
   details: object({ macs: answers, requests: count, winner: mac, sharedIps: list(text), evidenceOfTwoHosts: list(text) }),
@@ -46,7 +47,7 @@ export const arpDuplicateAddress: FindingKind<DuplicateDetails> = {
       text: 'Find the machines: the switch knows the port of each MAC; on a Linux bridge',
       commands: ['bridge fdb show | grep -i -E "MAC1|MAC2"'],
     },
-    { text: 'See from a third machine that both are still there (IFACE, ADDRESS)', commands: ['arping -D -I IFACE -c 3 ADDRESS'] },
+    { text: 'See from a third machine that both are still there (IFACE: its card)', commands: ['arping -D -I IFACE -c 3 ADDRESS'] },
     { text: 'Take fixed addresses out of the DHCP pool, and let the server check an address before it gives it away', commands: [] },
   ],
   references: ['RFC 5227 section 2.4', 'RFC 826'],
@@ -115,9 +116,16 @@ function draft(multi: MultiAnswer, confidence: Confidence, evidenceOfTwoHosts: s
       `VRRP, HSRP, CARP and GLBP: no virtual MAC answers${group ? '' : ', and no such router announces the address'}.`,
       'A move from one machine to another: both answered the same question.',
     ],
-    ...(confidence === 'certain' ? {} : { remedies: [...arpDuplicateAddress.remedies, NEXT_CAPTURE] }),
+    remedies: [...remediesOf(address.ip, names), ...(confidence === 'certain' ? [] : [NEXT_CAPTURE])],
   };
 }
+
+/** The general ones, for this address. */
+const remediesOf = (ip: string, macs: readonly string[]): Remedy[] =>
+  arpDuplicateAddress.remedies.map(({ text: what, commands }) => ({
+    text: what,
+    commands: commands.map((each) => each.replace('MAC1|MAC2', macs.join('|')).replace('ADDRESS', ip)),
+  }));
 
 const NEXT_CAPTURE = {
   text: 'To be certain, capture on one of the two hosts while another machine asks for the address',
@@ -186,6 +194,7 @@ function foreignClaim(
       'One host with several cards: no frame with the other MAC leaves this host.',
       'VRRP, HSRP, CARP and GLBP: no virtual MAC, no advertisement.',
     ],
+    remedies: remediesOf(address.ip, names),
   };
 }
 

@@ -15,6 +15,7 @@ export interface ArpFluxDetails {
 
 export const arpFlux: FindingKind<ArpFluxDetails> = {
   kind: 'arp-flux',
+  brief: 'one host answers for an address from several cards',
   severity: 'warning',
   subject: ['ip'],
   details: object({ macs: answers, requests: count, winner: mac, sharedIps: list(text) }),
@@ -42,7 +43,7 @@ export const arpFlux: FindingKind<ArpFluxDetails> = {
   ],
   remedies: [
     {
-      text: 'Answer only on the card that has the address, and ask with an address of the card. The greater value of `all` and the card counts; keep it in /etc/sysctl.d/',
+      text: 'Answer only on the card that has the address, and ask with an address of the card. The greater value of `all` and the card counts; keep it in /etc/sysctl.d/. Addresses that are kept on lo or a dummy are not answered for any more',
       commands: ['sysctl -w net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2'],
     },
     {
@@ -78,13 +79,14 @@ function atHost(multi: MultiAnswer): Draft<ArpFluxDetails> | undefined {
   const seen = multi.doubles.atHost;
   if (!seen) return undefined;
   const [first, second] = seen.replies;
-  const names = seen.replies.map((reply) =>
-    reply.interface ? `interface ${reply.interface.name ?? `#${reply.interface.index}`}` : `MAC ${macText(reply.linkSource)}`,
+  const names = seen.replies.map(({ interface: name, linkSource }) =>
+    name ? `interface ${name.name ?? name.index}` : `MAC ${macText(linkSource)}`,
   );
+  const areNumbers = seen.replies.some(({ interface: name }) => name?.name === null);
   return draft(multi, 'certain', [
     `${capitalised(frameText(seen.exchange.first))} asks for ${multi.address.ip}; both ${frameText(first.stamp)} and ${frameText(second.stamp)} answer it, with the MACs ` +
       `${macText(first.mac)} and ${macText(second.mac)}.`,
-    `Both answers leave the capturing host itself, by ${names.join(' and ')}: one host answers from two of its cards.`,
+    `Both answers leave the capturing host itself, by ${names.join(' and ')}${areNumbers ? ' (numbers as in `ip link`)' : ''}: one host answers from two of its cards.`,
   ]);
 }
 
@@ -95,10 +97,7 @@ function fromOutside(multi: MultiAnswer): Draft<ArpFluxDetails> | undefined {
   const isLikely = isBlock ? isSteady || isClose : isKin && [...multi.ownAddresses.values()].every((ips) => ips.length === 0);
   if (!isCertain && !isLikely) return undefined;
   const because = [answeredTogether(multi)];
-  if (isBlock)
-    because.push(
-      `Each of these MACs answers for the same ${shared.length} addresses: ${listText(shared)}; none answers for another one alone.`,
-    );
+  if (isBlock) because.push(`Each of these MACs answers for the same ${shared.length} addresses: ${listText(shared)}, and for no other.`);
   if (isSteady) because.push(`In ${Math.round(multi.steadyShare * rounds)} of ${rounds} rounds the same MAC comes first.`);
   if (isClose)
     because.push(
@@ -114,8 +113,8 @@ const CERTAIN_ROUNDS = 10;
 export function answeredTogether({ address, doubles, claims }: MultiAnswer): string {
   const names = listText(claims.map(({ mac }) => macText(mac)));
   const request = doubles.evidence.firstOf('request');
-  const where = request ? `, for the first time after ${frameText(request)}` : '';
-  return `${countText(doubles.exchanges, 'question')} for ${address.ip} ${doubles.exchanges === 1 ? 'was' : 'were'} answered by ${names} at once${where}.`;
+  const first = request ? ` (${doubles.exchanges === 1 ? '' : 'the first: '}${frameText(request)})` : '';
+  return `${countText(doubles.exchanges, 'question')} for ${address.ip}${first} ${doubles.exchanges === 1 ? 'was' : 'were each'} answered by ${names}.`;
 }
 
 export function kinshipSentences({ kinship }: MultiAnswer): string[] {

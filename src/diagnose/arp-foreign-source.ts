@@ -19,6 +19,7 @@ export interface ForeignSourceDetails {
 
 export const arpForeignSource: FindingKind<ForeignSourceDetails> = {
   kind: 'arp-foreign-source',
+  brief: 'a host asks by ARP with the address of another of its cards',
   severity: 'warning',
   subject: ['ip', 'mac'],
   details: object({ interface: interfaceName, owner: textOrNull, targets: list(text) }),

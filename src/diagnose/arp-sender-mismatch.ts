@@ -12,6 +12,7 @@ export interface MismatchDetails {
 
 export const arpSenderMismatch: FindingKind<MismatchDetails> = {
   kind: 'arp-sender-mismatch',
+  brief: 'an ARP packet names another sender MAC than its frame',
   severity: 'warning',
   subject: ['mac', 'ip'],
   details: object({ ethernetSource: mac }),

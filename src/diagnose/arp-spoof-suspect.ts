@@ -16,6 +16,7 @@ export interface SpoofDetails {
 
 export const arpSpoofSuspect: FindingKind<SpoofDetails> = {
   kind: 'arp-spoof-suspect',
+  brief: 'a station claims, unasked and repeatedly, an address that another one has',
   severity: 'warning',
   subject: ['ip', 'mac'],
   details: object({ previousMac: mac, targets: list(text), relayed: count }),

@@ -15,6 +15,7 @@ export interface UnansweredDetails {
 
 export const arpUnanswered: FindingKind<UnansweredDetails> = {
   kind: 'arp-unanswered',
+  brief: 'nobody answers for an address that is asked for again and again',
   severity: 'notice',
   subject: ['ip'],
   details: object({ requests: count, askers: list(text), spanSeconds: number }),

@@ -37,10 +37,19 @@ function diagnoseNeighbours(knowledge: Knowledge, findings: Findings): void {
     split.add(`${router.protocol}/${router.id}`);
     findings.report(vrrpSplitBrain, draft);
   }
+  const byMacs = new Map<string, string>();
   for (const multi of multiAnswers(knowledge, 'arp')) {
     // Two masters answer for their group's address: that is told above.
     if (multi.group && split.has(`${multi.group.protocol}/${multi.group.id}`)) continue;
-    reportAnswers(multi, findings);
+    const handle = reportAnswers(multi, findings);
+    if (handle === undefined) continue;
+    // The same MACs answer for other addresses too: one story.
+    const key = `${multi.address.segment} ${multi.claims
+      .map(({ mac }) => mac)
+      .sort((a, b) => a - b)
+      .join()}`;
+    findings.relate(byMacs.get(key) ?? handle, handle);
+    if (!byMacs.has(key)) byMacs.set(key, handle);
   }
   for (const multi of multiAnswers(knowledge, 'ndp')) {
     const draft = judgeNdpMultiMac(multi);
@@ -64,22 +73,16 @@ function diagnoseNeighbours(knowledge: Knowledge, findings: Findings): void {
 }
 
 /** Exactly one kind says why several MACs answer. */
-function reportAnswers(multi: MultiAnswer, findings: Findings): void {
+function reportAnswers(multi: MultiAnswer, findings: Findings): string | undefined {
   const isSeenAtHost = multi.doubles.atHost ?? multi.doubles.ownAndForeign;
-  if (!isSeenAtHost && isLateProxy(multi)) return;
+  if (!isSeenAtHost && isLateProxy(multi)) return undefined;
   const flux = judgeFlux(multi);
-  if (flux) {
-    findings.report(arpFlux, flux);
-    return;
-  }
+  if (flux) return findings.report(arpFlux, flux);
   const realserver = judgeRealserver(multi);
-  if (realserver) {
-    findings.report(vipAnsweredByRealserver, realserver);
-    return;
-  }
+  if (realserver) return findings.report(vipAnsweredByRealserver, realserver);
   const duplicate = multi.proxy ? undefined : judgeDuplicate(multi);
-  if (duplicate) findings.report(arpDuplicateAddress, duplicate);
-  else findings.report(arpMultiMacAnswer, judgeMultiMac(multi));
+  if (duplicate) return findings.report(arpDuplicateAddress, duplicate);
+  return findings.report(arpMultiMacAnswer, judgeMultiMac(multi));
 }
 
 function diagnoseReplies(knowledge: Knowledge, findings: Findings): void {

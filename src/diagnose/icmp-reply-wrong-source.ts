@@ -11,6 +11,7 @@ export interface WrongEchoDetails {
 
 export const icmpReplyWrongSource: FindingKind<WrongEchoDetails> = {
   kind: 'icmp-reply-wrong-source',
+  brief: 'a ping is answered from another address than the pinged one',
   severity: 'warning',
   subject: ['client', 'asked'],
   details: object({ answeredFrom: list(object({ ip: text, packets: count })), repliesWrong: count }),

@@ -35,6 +35,8 @@ export interface Schema {
 /** A kind of finding as data: what `explain`, the report and the JSON Schema say of it stands here and nowhere else. */
 export interface FindingKind<D = unknown> {
   kind: string;
+  /** In a few words, as a list has it. */
+  brief: string;
   /** The usual one; the diagnosis may choose another. */
   severity: Severity;
   /** Names of the subject's values, in the order of the id. */

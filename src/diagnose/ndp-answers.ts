@@ -15,6 +15,7 @@ export interface NdpMultiMacDetails {
 
 export const ndpMultiMacAnswer: FindingKind<NdpMultiMacDetails> = {
   kind: 'ndp-multi-mac-answer',
+  brief: 'several link-layer addresses answer for one IPv6 address',
   severity: 'warning',
   subject: ['ip'],
   details: object({ macs: answers, requests: count, winner: mac, sharedIps: list(text) }),
@@ -37,6 +38,7 @@ export interface NdpDuplicateDetails {
 
 export const ndpDuplicateAddress: FindingKind<NdpDuplicateDetails> = {
   kind: 'ndp-duplicate-address',
+  brief: 'duplicate address detection met another host',
   severity: 'error',
   subject: ['ip'],
   details: object({ macs: list(mac), simultaneous: truth }),

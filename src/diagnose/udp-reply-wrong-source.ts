@@ -22,6 +22,7 @@ const port = { type: 'integer', minimum: 0 } as const;
 
 export const udpReplyWrongSource: FindingKind<WrongReplyDetails> = {
   kind: 'udp-reply-wrong-source',
+  brief: 'a UDP service answers from another address than the asked one',
   severity: 'error',
   subject: ['client', 'asked'],
   details: object({
@@ -63,8 +64,8 @@ export const udpReplyWrongSource: FindingKind<WrongReplyDetails> = {
       commands: [],
     },
     {
-      text: 'Or choose the uplink by port, on Linux 4.17 and newer (PORT; ADDRESS, GATEWAY, IFACE: of the uplink that is asked; TABLE: any free number)',
-      commands: ['ip rule add ipproto udp sport PORT lookup TABLE', 'ip route add default via GATEWAY dev IFACE src ADDRESS table TABLE'],
+      text: 'Or choose the uplink by port, on Linux 4.17 and newer (PORT; ADDRESS, GATEWAY, IFACE: of the uplink that is asked; 101: a table that `ip rule` and `ip route show table all` do not show)',
+      commands: ['ip rule add ipproto udp sport PORT lookup 101', 'ip route add default via GATEWAY dev IFACE src ADDRESS table 101'],
     },
     {
       text: 'Connection marks do not mend it: they bring answers back to the interface of the request, but an answer with the wrong source is a new connection to them',
@@ -260,44 +261,47 @@ const isPrivacyAddress = ({ asked, from }: WrongSource): boolean => isIpv6Text(a
 
 function ruledOut({ matchedBy }: WrongSource): string[] {
   const statements = [
-    'NAT seen on both sides: the answering address was never asked by this client port in this transaction.',
-    'A question to all: the asked address is no multicast, and the frame went to one host.',
-    'Another port of the same host: the address differs.',
+    'NAT seen on both of its sides: the request would have been seen on its way to the answering address too, and was not.',
+    'A question to all, which anyone may answer: it went to one address, no multicast or broadcast.',
+    'An answer from another port only: the address differs.',
   ];
   if (matchedBy === 'ports') statements.push('Another peer of the client: it never sent anything there.');
   return statements;
 }
 
 /** What each service has against it. */
-const SERVICE_REMEDIES: Record<string, Remedy> = {
-  openvpn: {
-    text: 'In the server’s configuration: answer from the address that was asked. Or run one instance for each address (local ADDRESS). `float` at the client only hides it',
-    commands: ['multihome'],
-  },
-  dns: {
-    text: 'unbound: interface-automatic: yes. named: list the addresses in listen-on. dnsmasq',
-    commands: ['dnsmasq --bind-dynamic'],
-  },
-  ntp: {
-    text: 'ntpd and chronyd: bind to each address (ntp.conf: interface listen ADDRESS; chrony.conf: bindaddress ADDRESS)',
-    commands: [],
-  },
-  snmp: { text: 'snmpd.conf: one agent address for each of the host’s', commands: ['agentAddress udp:ADDRESS:161'] },
-  radius: { text: 'FreeRADIUS: a listen section for each address (ipaddr = ADDRESS), or a build with udpfromto', commands: [] },
+const SERVICE_REMEDIES: Record<string, readonly Remedy[]> = {
+  openvpn: [
+    {
+      text: 'A line in the server’s configuration, so that it answers from the address that was asked. Or an instance for each address (local ADDRESS). `float` at the client only hides it',
+      commands: ['multihome'],
+    },
+  ],
+  dns: [
+    { text: 'unbound: a line in unbound.conf', commands: ['interface-automatic: yes'] },
+    { text: 'BIND: each address by its name in named.conf (ADDRESS …)', commands: ['listen-on { ADDRESS; ADDRESS; };'] },
+    { text: 'dnsmasq: a line in dnsmasq.conf', commands: ['bind-dynamic'] },
+  ],
+  ntp: [
+    { text: 'ntpd: a line for each address in ntp.conf', commands: ['interface listen ADDRESS'] },
+    { text: 'chronyd: a line in chrony.conf', commands: ['bindaddress ADDRESS'] },
+  ],
+  snmp: [{ text: 'snmpd: one agent address for each of the host’s, in snmpd.conf', commands: ['agentAddress udp:ADDRESS:161'] }],
+  radius: [{ text: 'FreeRADIUS: a listen section for each address, or a build with udpfromto', commands: ['ipaddr = ADDRESS'] }],
 };
 
 function remedies(protocol: string | null, asked: Required<Endpoint>): Remedy[] {
   const [general, byPort, marks] = udpReplyWrongSource.remedies;
-  const service = protocol === null ? undefined : SERVICE_REMEDIES[protocol];
+  const service = (protocol === null ? undefined : SERVICE_REMEDIES[protocol]) ?? [general];
   const family = isIpv6Text(asked.ip) ? 'ip -6' : 'ip';
   const filled: Remedy | undefined = byPort && {
     text: byPort.text,
     commands: [
-      `${family} rule add ipproto udp sport ${asked.port} lookup TABLE`,
-      `${family} route add default via GATEWAY dev IFACE src ${asked.ip} table TABLE`,
+      `${family} rule add ipproto udp sport ${asked.port} lookup 101`,
+      `${family} route add default via GATEWAY dev IFACE src ${asked.ip} table 101`,
     ],
   };
-  return [service ?? general, filled, marks].filter((each) => each !== undefined);
+  return [...service, filled, marks].filter((each) => each !== undefined);
 }
 
 /** What would make it certain; at the server itself with whole packets, nothing more would. */

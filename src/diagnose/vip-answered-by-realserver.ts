@@ -14,6 +14,7 @@ export interface RealserverDetails {
 
 export const vipAnsweredByRealserver: FindingKind<RealserverDetails> = {
   kind: 'vip-answered-by-realserver',
+  brief: 'real servers answer for the virtual address of their load balancer',
   severity: 'warning',
   subject: ['ip'],
   details: object({ macs: answers, requests: count, winner: mac, sharedIps: list(text) }),

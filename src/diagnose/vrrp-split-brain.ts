@@ -11,6 +11,7 @@ export interface SplitBrainDetails {
 
 export const vrrpSplitBrain: FindingKind<SplitBrainDetails> = {
   kind: 'vrrp-split-brain',
+  brief: 'two routers are active for one virtual address',
   severity: 'error',
   subject: ['virtualRouter'],
   details: object({ masters: list(object({ ip: text, mac: macOrNull, priority: number })), overlapSeconds: number }),

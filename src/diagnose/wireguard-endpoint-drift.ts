@@ -20,6 +20,7 @@ export interface DriftDetails {
 
 export const wireguardEndpointDrift: FindingKind<DriftDetails> = {
   kind: 'wireguard-endpoint-drift',
+  brief: 'the contacted peer goes over to another address of its own',
   severity: 'error',
   subject: ['observer', 'from', 'to'],
   details: object({
@@ -52,7 +53,7 @@ export const wireguardEndpointDrift: FindingKind<DriftDetails> = {
   ],
   remedies: [
     {
-      text: 'On the drifting host: WireGuard has no option to bind an address, so let the routing choose it by port, before any other rule (PORT: its listen port; ADDRESS, GATEWAY, IFACE: of the right uplink). `ip rule from ADDRESS` is not enough: there is no source yet when it is looked up',
+      text: 'On the drifting host: WireGuard has no option to bind an address, so let the routing choose it by port, before any other rule (PORT: its listen port; ADDRESS, GATEWAY, IFACE: of the right uplink; 101: a free table). `ip rule from ADDRESS` is not enough: there is no source yet when it is looked up',
       commands: [
         'ip rule add ipproto udp sport PORT lookup 101 priority 100',
         'ip route add default via GATEWAY dev IFACE src ADDRESS table 101',
@@ -130,10 +131,12 @@ const eventText = ({ event, times, last }: TimelineEvent): string =>
   times === 1 ? event : `${event}, ${times} times until ${frameText(last)}`;
 
 /** Rows of retries before the move and after it: the outage, as it shows. */
-function triesDuring({ timeline, stamp: moved }: Move): { before: string[]; after: string[] } {
+function triesDuring({ timeline, stamp: moved, to }: Move): { before: string[]; after: string[] } {
   const rows = timeline.events.filter(({ kind, times }) => kind === 'initiation' && times >= UNANSWERED_ATTEMPTS);
   const sentence = ({ stamp, event, times, last }: TimelineEvent): string =>
-    `${event} ${times} times, ${frameText(stamp)} to ${frameText(last)}${durationText(stamp, last)}: an outage.`;
+    event.startsWith(`${endpointText(to)} `)
+      ? `It initiates ${times} times more, until ${frameText(last)}${durationText(moved, last)}: an outage.`
+      : `${event} ${times} times, ${frameText(stamp)} to ${frameText(last)}${durationText(stamp, last)}: an outage.`;
   const isBefore = ({ stamp }: TimelineEvent): boolean => stamp.at < moved.at;
   return { before: rows.filter(isBefore).map(sentence), after: rows.filter((row) => !isBefore(row)).map(sentence) };
 }

@@ -16,6 +16,7 @@ const details = object({ endpoints: list(endpoint), switches: count });
 
 export const wireguardEndpointFlap: FindingKind<FlapDetails> = {
   kind: 'wireguard-endpoint-flap',
+  brief: 'a peer sends by two uplinks in turns',
   severity: 'warning',
   subject: ['peer'],
   details,
@@ -39,6 +40,7 @@ export const wireguardEndpointFlap: FindingKind<FlapDetails> = {
 
 export const wireguardSharedKey: FindingKind<FlapDetails> = {
   kind: 'wireguard-shared-key',
+  brief: 'two machines use one key',
   severity: 'error',
   subject: ['peer'],
   details,

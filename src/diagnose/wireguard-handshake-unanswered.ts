@@ -15,6 +15,7 @@ export interface UnansweredHandshakeDetails {
 
 export const wireguardHandshakeUnanswered: FindingKind<UnansweredHandshakeDetails> = {
   kind: 'wireguard-handshake-unanswered',
+  brief: 'a peer begins handshakes and hears nothing',
   severity: 'warning',
   subject: ['initiator', 'responder'],
   details: object({ attempts: count, spanSeconds: number, reason: textOrNull, peer: textOrNull }),
@@ -29,7 +30,7 @@ export const wireguardHandshakeUnanswered: FindingKind<UnansweredHandshakeDetail
   looksLike: ['An outage that ended: the pair is answered later (notice).', 'A capture of one direction.'],
   remedies: [
     {
-      text: 'On the responder: do initiations arrive (PORT), and does it know the peer',
+      text: 'On the responder: do initiations arrive, and does it know the peer',
       commands: ['tcpdump -ni any udp port PORT', 'wg show'],
     },
     {

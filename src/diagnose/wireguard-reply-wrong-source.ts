@@ -14,6 +14,7 @@ export interface WrongResponderDetails {
 
 export const wireguardReplyWrongSource: FindingKind<WrongResponderDetails> = {
   kind: 'wireguard-reply-wrong-source',
+  brief: 'a handshake is answered from another address than the asked one',
   severity: 'error',
   subject: ['initiator', 'asked'],
   details: object({
@@ -34,7 +35,7 @@ export const wireguardReplyWrongSource: FindingKind<WrongResponderDetails> = {
   ],
   remedies: [
     {
-      text: 'On the responder: let the routing choose the source by port (PORT: its listen port; ADDRESS, GATEWAY, IFACE: of the asked uplink)',
+      text: 'On the responder: let the routing choose the source by port (PORT: its listen port; ADDRESS, GATEWAY, IFACE: of the asked uplink; 101: a free table)',
       commands: [
         'ip rule add ipproto udp sport PORT lookup 101 priority 100',
         'ip route add default via GATEWAY dev IFACE src ADDRESS table 101',

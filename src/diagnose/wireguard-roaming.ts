@@ -15,6 +15,7 @@ const details = object({ trigger: oneOf('initiation', 'response', 'data'), gapSe
 
 export const wireguardRoaming: FindingKind<RoamingDetails> = {
   kind: 'wireguard-roaming',
+  brief: 'a client moved to another network, as it may',
   severity: 'info',
   subject: ['peer', 'from', 'to'],
   details,
@@ -32,6 +33,7 @@ export const wireguardRoaming: FindingKind<RoamingDetails> = {
 
 export const wireguardNatRebind: FindingKind<RoamingDetails> = {
   kind: 'wireguard-nat-rebind',
+  brief: 'a NAT gave a client another port',
   severity: 'info',
   subject: ['peer', 'from', 'to'],
   details,

@@ -1,4 +1,4 @@
-import type { FindingKind } from '../diagnose/kind.ts';
+import { type FindingKind, severities } from '../diagnose/kind.ts';
 import type { Layout } from './table.ts';
 import { wrapText } from './wrap.ts';
 
@@ -28,15 +28,15 @@ export function explanation(
   return `${parts.join('\n\n')}\n`;
 }
 
-/** All kinds, in a sentence each. */
+/** All kinds, in a line each, with the severity that they usually have. */
 export function kindList(kinds: readonly FindingKind[], { paint, width }: Layout): string {
   const longest = Math.max(...kinds.map(({ kind }) => kind.length));
-  const indent = ' '.repeat(longest + 2);
-  const lines = kinds.map(({ kind, severity, means }) => {
-    const text = wrapText(firstSentence(means), width, indent, indent).trimStart();
-    return `${paint.severity(severity, kind.padEnd(longest))}  ${text}`;
+  const indent = ' '.repeat(longest + SEVERITY_COLUMN + 4);
+  const lines = kinds.map(({ kind, severity, brief }) => {
+    const text = wrapText(brief, width, indent, indent).trimStart();
+    return `${kind.padEnd(longest)}  ${paint.severity(severity, severity.padEnd(SEVERITY_COLUMN))}  ${text}`;
   });
   return `${lines.join('\n')}\n`;
 }
 
-const firstSentence = (text: string): string => text.replace(/\. .*$/s, '.');
+const SEVERITY_COLUMN = Math.max(...severities.map((severity) => severity.length));

@@ -16,23 +16,33 @@ export interface Layout {
 export function analysisReport(document: AnalysisDocument, layout: Layout): string {
   const { findings } = document;
   const isRead = document.inputs.some(({ format }) => format !== null);
-  const parts = [document.inputs.map(inputLine).join('\n'), ...(isRead ? [summaryLine(document)] : [])];
+  const isOne = document.inputs.length === 1;
+  const inputs = document.inputs.map((input, i) => (isOne ? inputLine(input) : `input ${i}: ${inputLine(input)}`));
+  const parts = [inputs.join('\n'), ...(isRead ? [summaryLine(document)] : [])];
   if (findings.length > 0) {
     parts.push(findingsTable(findings, layout));
-    parts.push(...findings.map((finding, i) => findingText(finding, i + 1, layout)));
+    parts.push(...findings.map((_, i) => findingText(findings, i, layout)));
   }
   return `${parts.join('\n\n')}\n`;
 }
 
-function inputLine({ path, format, compression, linktypes, packets, bytes, first, last }: JsonInput): string {
+function inputLine({ path, format, compression, linktypes, packets, bytes, first, last, problems }: JsonInput): string {
   if (format === null) return `${path}: not read`;
   const kind = [format, compression].filter((each) => each !== null).join(' in ');
-  const times = first === null ? '' : `, ${clock(first)} to ${last === null ? '?' : clock(last)} UTC`;
-  return `${path}: ${kind}, ${linktypes.join(' and ') || 'no interface'}, ${packets.toLocaleString('en')} packets, ${bytesText(bytes)}${times}`;
+  const times = first === null ? '' : `, ${span(first, last, 0)}`;
+  const damage = problems.some(({ lost }) => lost) ? '; read in part only' : '';
+  return `${path}: ${kind}, ${linktypes.join(' and ') || 'no interface'}, ${packets.toLocaleString('en')} packets, ${bytesText(bytes)}${times}${damage}`;
 }
 
-/** To the second: the findings have it more exactly. */
-const clock = (time: string): string => `${time.slice(0, 10)} ${time.slice(11, 19)}`;
+/** From one time to another, in UTC, the day once if it is one; with so many decimals of the second. */
+function span(first: string, last: string | null, decimals: number): string {
+  const clock = (time: string): string => `${time.slice(0, 10)} ${time.slice(11, decimals === 0 ? 19 : 20 + decimals)}`;
+  if (last === null || last === first) return `${clock(first)} UTC`;
+  const end = clock(last);
+  return `${clock(first)} to ${last.slice(0, 10) === first.slice(0, 10) ? end.slice(11) : end} UTC`;
+}
+
+const MICROSECONDS = 6;
 
 const NAMES = [
   ['error', 'error', 'errors'],
@@ -52,7 +62,8 @@ function summaryLine({ summary, stats }: AnalysisDocument): string {
       ? ` ${summary.hidden} more ${summary.hidden === 1 ? 'is' : 'are'} hidden (--severity info --min-confidence possible shows all).`
       : '';
   const looked = seen.length > 0 ? ` Records: ${seen.join(', ')}.` : '';
-  return `${counts.length > 0 ? `Found: ${counts.join(', ')}.` : 'Nothing wrong was found.'}${hidden}${looked}`;
+  const nothing = summary.hidden > 0 ? 'No finding is shown.' : 'Nothing wrong was found.';
+  return `${counts.length > 0 ? `Found: ${counts.join(', ')}.` : nothing}${hidden}${looked}`;
 }
 
 function findingsTable(findings: readonly Finding[], { width, paint }: Layout): string {
@@ -71,12 +82,14 @@ function findingsTable(findings: readonly Finding[], { width, paint }: Layout): 
   return table.toString();
 }
 
-function findingText(finding: Finding, number: number, layout: Layout): string {
+function findingText(findings: readonly Finding[], index: number, layout: Layout): string {
   const { paint, width } = layout;
+  const finding = findings[index];
+  if (!finding) return '';
+  const number = index + 1;
   const { severity, confidence, kind, title, encapsulation, because, ruledOut, remedies, related } = finding;
   const where = encapsulation.length > 0 ? `, inside ${encapsulation.join(' in ')}` : '';
-  const times =
-    finding.first === null ? '' : finding.last === finding.first ? `, ${finding.first}` : `, ${finding.first} to ${finding.last}`;
+  const times = finding.first === null ? '' : `, ${span(finding.first, finding.last, MICROSECONDS)}`;
   const list = (sentences: readonly string[]): string =>
     sentences.map((sentence) => wrapText(sentence, width, '   - ', '     ')).join('\n');
   const sections = [
@@ -85,13 +98,28 @@ function findingText(finding: Finding, number: number, layout: Layout): string {
     `   ${paint.strong('Why')}\n${list(because)}`,
     ...(ruledOut.length > 0 ? [`   ${paint.strong('What it is not')}\n${list(ruledOut)}`] : []),
     `   ${paint.strong('Frames')} (${finding.evidence.length} of ${finding.evidenceTotal})\n${evidenceText(finding, width)}`,
-    ...(remedies.length > 0
-      ? [`   ${paint.strong('What mends it')}\n${remedies.map((remedy) => remedyText(remedy, layout)).join('\n')}`]
-      : []),
-    ...(related.length > 0 ? [`   ${paint.strong('Belongs to')} ${related.join(', ')}`] : []),
+    ...(remedies.length > 0 ? [`   ${paint.strong('What mends it')}${remediesText(findings, index, layout)}`] : []),
+    ...(related.length > 0 ? [wrapText(`${paint.strong('Same story')}: ${relatedText(related, findings)}`, width, '   ', '   ')] : []),
     paint.faint(`   More: fluxcap explain ${kind}`),
   ];
   return sections.join('\n');
+}
+
+/** What mends it; where it is word for word what was said of an earlier finding, that is named instead. */
+function remediesText(findings: readonly Finding[], index: number, layout: Layout): string {
+  const remedies = findings[index]?.remedies ?? [];
+  const text = JSON.stringify(remedies);
+  const earlier = findings.findIndex((each) => JSON.stringify(each.remedies) === text);
+  return earlier < index ? `: as for ${earlier + 1}` : `\n${remedies.map((remedy) => remedyText(remedy, layout)).join('\n')}`;
+}
+
+/** Other findings by their numbers here, or, where they are not shown, by their ids. */
+function relatedText(related: readonly string[], findings: readonly Finding[]): string {
+  const texts = related.map((id) => {
+    const index = findings.findIndex((each) => each.id === id);
+    return index < 0 ? `${id} (not shown)` : `${index + 1} (${findings[index]?.kind})`;
+  });
+  return texts.join(', ');
 }
 
 /** Frame numbers by role, as Wireshark counts them. */
