@@ -1,0 +1,125 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { describe, expect, it } from 'vitest';
+import { type AnalysisDocument, analyze } from '../src/index.ts';
+import { bundledCaptures, root } from './tools/captures.ts';
+
+/*
+ * Frames that a finding names are looked up with tshark: do they say what the finding says of them? tshark comes with the test set-up; without it these
+ * tests are skipped, and say so.
+ */
+const hasTshark = spawnSync('tshark', ['--version']).status === 0;
+
+const FIELDS = [
+  'arp.opcode',
+  'arp.src.proto_ipv4',
+  'arp.src.hw_mac',
+  'arp.dst.proto_ipv4',
+  'ip.src',
+  'ip.dst',
+  'udp.srcport',
+  'udp.dstport',
+  'icmp.type',
+  'icmp.code',
+  'wg.type',
+  'wg.receiver',
+  'sll.pkttype',
+] as const;
+type Row = Record<(typeof FIELDS)[number], string>;
+
+/** All occurrences of each field, outermost first, joined by commas. */
+function frames(path: string, numbers: readonly number[]): Map<number, Row> {
+  const filter = `frame.number in {${numbers.join(', ')}}`;
+  const args = ['-r', path, '-n', '-Y', filter, '-T', 'fields', '-E', 'separator=/t', '-e', 'frame.number'];
+  const text = execFileSync('tshark', [...args, ...FIELDS.flatMap((field) => ['-e', field])], {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  return new Map(
+    text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => {
+        const [number, ...cells] = line.split('\t');
+        return [Number(number), Object.fromEntries(FIELDS.map((field, i) => [field, cells[i] ?? ''])) as Row];
+      }),
+  );
+}
+
+type Finding = AnalysisDocument['findings'][number];
+type Endpoint = { ip: string; port: number };
+type Roles = Record<string, (finding: Finding) => Partial<Row>>;
+
+const request = ({ subject }: Finding): Partial<Row> => ({ 'arp.opcode': '1', 'arp.dst.proto_ipv4': String(subject.ip) });
+const claim = ({ subject }: Finding): Partial<Row> => ({ 'arp.src.proto_ipv4': String(subject.ip) });
+const answer = (finding: Finding): Partial<Row> => ({ 'arp.opcode': '2', ...claim(finding) });
+const endpoint = (finding: Finding, name: string): Endpoint => finding.subject[name] as Endpoint;
+const from = ({ ip, port }: Endpoint): Partial<Row> => ({ 'ip.src': ip, 'udp.srcport': String(port) });
+const to = ({ ip, port }: Endpoint): Partial<Row> => ({ 'ip.dst': ip, 'udp.dstport': String(port) });
+const INITIATION = { 'wg.type': '1' };
+
+const ARP_ANSWERS: Roles = {
+  request,
+  'first-answer': answer,
+  'later-answer': answer,
+  'own-claim': claim,
+  'foreign-claim': claim,
+  'foreign-answer': answer,
+  'own-answer': answer,
+  'own-question': request,
+  'last-claim': claim,
+  'new-claim': claim,
+  enters: () => ({ 'icmp.type': '8' }),
+  leaves: () => ({ 'icmp.type': '0' }),
+};
+
+const MOVED: Roles = {
+  'last-from-old': (finding) => from(endpoint(finding, 'from')),
+  trigger: (finding) => ({
+    ...from(endpoint(finding, 'to')),
+    ...((finding.details as { trigger: string }).trigger === 'initiation' ? INITIATION : { 'wg.type': '4' }),
+  }),
+  'same-session': (finding) => ({ ...from(endpoint(finding, 'to')), 'wg.type': '4' }),
+  followed: (finding) => to(endpoint(finding, 'to')),
+};
+
+/** What the frames of each role must be, by kind of finding. */
+const ROLES: Record<string, Roles> = {
+  'arp-flux': ARP_ANSWERS,
+  'arp-duplicate-address': ARP_ANSWERS,
+  'arp-address-moved': ARP_ANSWERS,
+  'udp-reply-wrong-source': {
+    request: (finding) => to(endpoint(finding, 'asked')),
+    'wrong-reply': (finding) => ({ 'udp.srcport': String(endpoint(finding, 'asked').port), 'ip.dst': endpoint(finding, 'client').ip }),
+    rejection: (finding) => ({ 'icmp.type': '3', 'icmp.code': '3', 'ip.src': endpoint(finding, 'client').ip }),
+  },
+  'wireguard-endpoint-drift': MOVED,
+  'wireguard-roaming': MOVED,
+  'wireguard-nat-rebind': MOVED,
+  'wireguard-handshake-unanswered': {
+    initiation: (finding) => ({ ...INITIATION, 'ip.src': endpoint(finding, 'initiator').ip, ...to(endpoint(finding, 'responder')) }),
+    recovered: () => ({}),
+  },
+};
+
+/** Of what tshark shows of the frame, that of the layer that the finding is about: ICMP errors quote another one. */
+const outermost = (row: Row): Row => Object.fromEntries(FIELDS.map((field) => [field, row[field].split(',')[0] ?? ''])) as Row;
+
+describe.skipIf(!hasTshark).each(bundledCaptures())('%s', (path) => {
+  it('has the frames that its findings name', async () => {
+    const { findings } = await analyze(`${root}/${path}`, { severity: 'info', minConfidence: 'possible' });
+    const named = findings.flatMap(({ evidence }) => evidence.map(({ frame }) => frame));
+    const rows = named.length > 0 ? frames(path, named) : new Map<number, Row>();
+    for (const finding of findings) {
+      for (const { frame, role } of finding.evidence) {
+        const row = rows.get(frame);
+        const wanted = ROLES[finding.kind]?.[role]?.(finding);
+        const what = `${finding.id}: frame ${frame} as ${role}`;
+        if (!row || !wanted) expect.fail(`${what}: nothing is known of ${row ? 'this role' : 'this frame'}`);
+        expect(outermost(row), what).toMatchObject(wanted);
+      }
+      const wrong = finding.evidence.filter(({ role }) => role === 'wrong-reply').map(({ frame }) => rows.get(frame)?.['ip.src']);
+      if (finding.kind === 'udp-reply-wrong-source') expect(wrong).not.toContain(endpoint(finding, 'asked').ip);
+    }
+  });
+});
