@@ -1,11 +1,18 @@
+/** A value, and whether it was used since it was last considered for leaving. */
+interface Entry<V> {
+  value: V;
+  used: boolean;
+}
+
 /**
- * A map that forgets: when it is full, what was added or touched longest ago makes room. For things that are kept as objects because they are few,
- * such as stations of a segment or conversations with a fault; what comes with every packet belongs into a `Table`.
+ * A map that forgets: when it is full, what was not used for long makes room: the oldest entry, but each that was used since its last turn gets
+ * another one ("second chance"), so that use costs no more than a look-up. For things that are kept as objects because they are few, such as
+ * stations of a segment or conversations with a fault; what comes with every packet belongs into a `Table`.
  */
 export class BoundedMap<K, V> {
   /** Entries that were pushed out. */
   evicted = 0;
-  private readonly entries = new Map<K, V>();
+  private readonly entries = new Map<K, Entry<V>>();
   private readonly limit: number;
   private readonly leave: ((value: V, key: K) => void) | undefined;
 
@@ -19,7 +26,7 @@ export class BoundedMap<K, V> {
   }
 
   get(key: K): V | undefined {
-    return this.entries.get(key);
+    return this.entries.get(key)?.value;
   }
 
   has(key: K): boolean {
@@ -27,25 +34,21 @@ export class BoundedMap<K, V> {
   }
 
   set(key: K, value: V): void {
-    if (this.entries.size >= this.limit && !this.entries.has(key)) {
-      const oldest = this.entries.entries().next();
-      if (!oldest.done) {
-        const [oldKey, oldValue] = oldest.value;
-        this.entries.delete(oldKey);
-        this.evicted++;
-        this.leave?.(oldValue, oldKey);
-      }
+    const known = this.entries.get(key);
+    if (known) {
+      known.value = value;
+      return;
     }
-    this.entries.set(key, value);
+    if (this.entries.size >= this.limit) this.makeRoom();
+    this.entries.set(key, { value, used: false });
   }
 
-  /** The value of `key`, made by `make` where there is none; the youngest afterwards. */
+  /** The value of `key`, made by `make` where there is none. Counts as use. */
   take(key: K, make: () => V): V {
     const known = this.entries.get(key);
-    if (known !== undefined) {
-      this.entries.delete(key);
-      this.entries.set(key, known);
-      return known;
+    if (known) {
+      known.used = true;
+      return known.value;
     }
     const made = make();
     this.set(key, made);
@@ -56,9 +59,9 @@ export class BoundedMap<K, V> {
     this.entries.delete(key);
   }
 
-  /** The oldest first. */
-  values(): IterableIterator<V> {
-    return this.entries.values();
+  /** In the order in which they came, as far as none got a second chance. */
+  *values(): Generator<V> {
+    for (const { value } of this.entries.values()) yield value;
   }
 
   keys(): IterableIterator<K> {
@@ -67,5 +70,19 @@ export class BoundedMap<K, V> {
 
   clear(): void {
     this.entries.clear();
+  }
+
+  private makeRoom(): void {
+    for (const [key, entry] of this.entries) {
+      this.entries.delete(key);
+      if (entry.used) {
+        entry.used = false;
+        this.entries.set(key, entry);
+        continue;
+      }
+      this.evicted++;
+      this.leave?.(entry.value, key);
+      return;
+    }
   }
 }
