@@ -3,7 +3,7 @@ import { ipv4Text } from '../net/ip.ts';
 import { BROADCAST_MAC, isGroupMac, type Mac } from '../net/mac.ts';
 import { ArpOper } from '../wire/arp.ts';
 import { type Packet, PacketType } from '../wire/packet.ts';
-import { addReply, addRequest, type Exchange, type ExchangeKind, OpenExchanges } from './exchange.ts';
+import { addReply, addRequest, type Exchange, type ExchangeKind, newExchange, OpenExchanges } from './exchange.ts';
 import type { InterfaceTracker } from './interfaces.ts';
 import type { ClaimKind, Neighbourhood } from './neighbourhood.ts';
 import { Segments } from './segments.ts';
@@ -128,26 +128,16 @@ export class ArpTracker {
 
   private exchangeOf(packet: Packet, segment: number): Exchange {
     const { arp } = packet;
-    const stamp = stampOf(packet);
     const kind: ExchangeKind = arp.spa === 0 ? 'probe' : arp.spa === arp.tpa ? 'announcement' : 'request';
-    return {
+    return newExchange(packet, {
       protocol: 'arp',
       kind,
       segment,
-      path: packet.path,
-      vlans: [...packet.vlans.subarray(0, packet.vlanCount)],
       interface: this.interfaces.of(packet).name,
-      direction: packet.direction,
-      first: stamp,
-      lastRequest: stamp,
-      repeats: [],
-      requests: 1,
       asker: { mac: arp.sha, ip: arp.spa === 0 ? null : ipv4Text(arp.spa) },
       target: ipv4Text(arp.tpa),
       broadcast: isToAll(packet),
-      replies: [],
-      repliesOmitted: 0,
-    };
+    });
   }
 
   private unsolicitedOf(packet: Packet, segment: number): Exchange {

@@ -62,6 +62,26 @@ export interface Exchange {
   repliesOmitted: number;
 }
 
+/** What a question says of itself; the rest of an exchange is where and when it was seen. */
+export type Question = Pick<Exchange, 'protocol' | 'kind' | 'segment' | 'interface' | 'asker' | 'target' | 'broadcast'>;
+
+/** An exchange that begins with this packet. */
+export function newExchange(packet: Packet, question: Question): Exchange {
+  const stamp = stampOf(packet);
+  return {
+    ...question,
+    path: packet.path,
+    vlans: [...packet.vlans.subarray(0, packet.vlanCount)],
+    direction: packet.direction,
+    first: stamp,
+    lastRequest: stamp,
+    repeats: [],
+    requests: 1,
+    replies: [],
+    repliesOmitted: 0,
+  };
+}
+
 /** The question was asked again. */
 export function addRequest(exchange: Exchange, stamp: Stamp): void {
   if (exchange.requests > 1 && exchange.repeats.length < MOST_REPEATS) exchange.repeats.push(exchange.lastRequest);

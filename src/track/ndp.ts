@@ -5,7 +5,7 @@ import { virtualMac } from '../wire/virtual-mac.ts';
 import type { ArpEvents } from './arp.ts';
 import { BoundedMap } from './bounded-map.ts';
 import { Evidence } from './evidence.ts';
-import { addReply, addRequest, type Exchange, type ExchangeKind, OpenExchanges } from './exchange.ts';
+import { addReply, addRequest, type Exchange, type ExchangeKind, newExchange, OpenExchanges } from './exchange.ts';
 import type { InterfaceTracker } from './interfaces.ts';
 import type { Neighbourhood } from './neighbourhood.ts';
 import { Segments } from './segments.ts';
@@ -175,25 +175,15 @@ export class NdpTracker {
   }
 
   private exchangeOf(packet: Packet, segment: number, kind: ExchangeKind): Exchange {
-    const stamp = stampOf(packet);
-    return {
+    return newExchange(packet, {
       protocol: 'ndp',
       kind,
       segment,
-      path: packet.path,
-      vlans: [...packet.vlans.subarray(0, packet.vlanCount)],
       interface: this.interfaces.of(packet).name,
-      direction: packet.direction,
-      first: stamp,
-      lastRequest: stamp,
-      repeats: [],
-      requests: 1,
       asker: { mac: packet.sourceMac, ip: kind === 'probe' ? null : packet.sourceIp },
       target: this.ndp.target,
       broadcast: isToGroup(packet),
-      replies: [],
-      repliesOmitted: 0,
-    };
+    });
   }
 
   private fingerprint(packet: Packet, linkAddress: number): void {
