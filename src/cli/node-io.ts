@@ -1,21 +1,17 @@
 import { once } from 'node:events';
+import type { logUpdateStderr } from 'log-update';
 import type { Io } from './io.ts';
 
 const USUAL_WIDTH = 100;
 const WIDEST = 160;
 
 /** The streams of the process. A closed pipe (`| head`) ends the program quietly. */
-export async function nodeIo(): Promise<Io> {
+export function nodeIo(): Io {
   const { stdout, stderr } = process;
   stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0);
     throw error;
   });
-  let status: ((line: string | undefined) => void) | undefined;
-  if (stderr.isTTY) {
-    const { logUpdateStderr } = await import('log-update');
-    status = (line) => (line === undefined ? logUpdateStderr.clear() : logUpdateStderr(line));
-  }
   return {
     out: async (text) => {
       if (!stdout.write(text)) await once(stdout, 'drain');
@@ -27,6 +23,23 @@ export async function nodeIo(): Promise<Io> {
     outIsTerminal: stdout.isTTY === true,
     errIsTerminal: stderr.isTTY === true,
     env: process.env,
-    ...(status ? { status } : {}),
+    ...(stderr.isTTY ? { status: statusLine() } : {}),
+  };
+}
+
+/** Redraws a line. What it takes is loaded at the first one, which is not drawn: most runs are over before there is any, and loading takes as long as they. */
+function statusLine(): (line: string | undefined) => void {
+  let update: typeof logUpdateStderr | undefined;
+  let isLoading = false;
+  return (line) => {
+    if (update) {
+      if (line === undefined) update.clear();
+      else update(line);
+    } else if (line !== undefined && !isLoading) {
+      isLoading = true;
+      void import('log-update').then(({ logUpdateStderr }) => {
+        update = logUpdateStderr;
+      });
+    }
   };
 }

@@ -13,11 +13,15 @@ export const format = {
   default: 'table',
 } as const satisfies Options;
 
-export const records = { type: 'boolean', default: false, describe: 'Put the records into the JSON too' } as const satisfies Options;
+export const records = {
+  type: 'boolean',
+  default: false,
+  describe: 'Put the records into the JSON (needs --json)',
+} as const satisfies Options;
 
 export const maxRecords = {
-  type: 'number',
-  default: 100_000,
+  type: 'string',
+  default: '100000',
   requiresArg: true,
   describe: 'Most records of a kind; the rest is counted',
 } as const satisfies Options;
@@ -27,7 +31,7 @@ export const local = {
   array: true,
   nargs: 1,
   requiresArg: true,
-  describe: 'Addresses of the observed host, separated by commas: tells directions where the capture does not',
+  describe: 'Addresses of the observed host, separated by commas, repeatable: tells directions where the capture does not',
 } as const satisfies Options;
 
 export const wgPeer = {
@@ -35,7 +39,8 @@ export const wgPeer = {
   array: true,
   nargs: 1,
   requiresArg: true,
-  describe: 'NAME=PUBLICKEY of a WireGuard peer, repeatable: recognises it by mac1',
+  describe:
+    'NAME=PUBLICKEY of a WireGuard peer, repeatable: recognises it in handshakes. Public keys only, from `wg show wg0 peers` or `wg show all dump` (which prints private keys, too: not those)',
 } as const satisfies Options;
 
 export const minConfidence = {
@@ -55,7 +60,8 @@ export const severity = {
 export const failOn = {
   choices: severities,
   requiresArg: true,
-  describe: 'Exit with 1 if there is a finding at least this severe, shown or not',
+  describe:
+    'Exit with 1 if there is a finding this severe or worse, also one that --severity hides; one that --min-confidence hides does not count',
 } as const satisfies Options;
 
 export const color = {
@@ -73,12 +79,8 @@ export const progress = {
   describe: 'Progress on standard error; auto: on a terminal, for what takes longer than a second',
 } as const satisfies Options;
 
-/** The argument that means standard input. yargs loses a lone dash among positionals, so it travels under another name. */
-export const STDIN = '-';
-export const STDIN_WORD = '(standard input)';
-
-/** The captures as the user named them. */
-export const capturesOf = (given: readonly string[]): string[] => given.map((each) => (each === STDIN_WORD ? STDIN : each));
+/** What a command says that reads captures and got none. */
+export const NO_CAPTURE = 'no capture was named: expected files, or - for standard input';
 
 /** The addresses of `--local`, in canonical form. */
 export function parseLocal(given: readonly string[] | undefined): string[] {
@@ -101,7 +103,12 @@ export function parsePeers(given: readonly string[] | undefined): KnownPeer[] {
   });
 }
 
-export function parseMaxRecords(given: number): number {
-  if (!Number.isInteger(given) || given < 0) throw new UsageError(`--max-records: expected a whole number from 0 up, got "${given}"`);
-  return given;
+export function parseMaxRecords(given: string): number {
+  const most = given.trim() === '' ? Number.NaN : Number(given);
+  if (!Number.isSafeInteger(most) || most < 0) throw new UsageError(`--max-records: expected a whole number from 0 up, got "${given}"`);
+  return most;
 }
+
+/** `arp, udp or icmp`. */
+export const listed = (words: readonly string[]): string =>
+  words.length < 2 ? words.join() : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;

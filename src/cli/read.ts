@@ -1,13 +1,14 @@
 import type { Analysis, AnalysisOptions } from '../analysis.ts';
 import type { RecordKind } from '../track/records.ts';
+import { namesOf } from './arguments.ts';
 import { Exit, type Io } from './io.ts';
-import { capturesOf, parseLocal, parseMaxRecords, parsePeers } from './options.ts';
+import { parseLocal, parseMaxRecords, parsePeers } from './options.ts';
 import { progressLine } from './progress.ts';
 
 /** Options of all commands that read captures. */
 export interface ReadOptions {
   captures: string[];
-  maxRecords: number;
+  maxRecords: string;
   local?: string[] | undefined;
   wgPeer?: string[] | undefined;
   quiet: boolean;
@@ -25,7 +26,7 @@ export async function readCaptures(io: Io, given: ReadOptions, records: Readonly
   const { analyzeSources } = await import('../analysis.ts');
   const { openPath, sizeOf } = await import('../capture/node/file.ts');
   const { nodeUnpackers } = await import('../capture/node/unpackers.ts');
-  const captures = capturesOf(given.captures);
+  const captures = namesOf(given.captures);
   const sizes = captures.map(sizeOf);
   const total = sizes.reduce<number | null>((sum, size) => (sum === null || size === null ? null : sum + size), 0);
   const line = progressLine(io, given.quiet ? 'never' : given.progress, total);

@@ -1,5 +1,6 @@
-import Table from 'cli-table3';
+import { FIXED_SPACE, fittingTable, MAY_BREAK } from './fitting-table.ts';
 import { endpointOf, type JsonRecord } from './records.ts';
+import { bytesText } from './units.ts';
 
 /** What `show` prints for people: a table a kind of record. */
 export type ShownKind = 'arp' | 'udp' | 'wireguard' | 'icmp' | 'interfaces';
@@ -27,90 +28,108 @@ function textOf(given: unknown): string {
 
 const interfaceText = ({ index, name }: { index: number; name: string | null }): string => name ?? `#${index}`;
 
-const microseconds = (given: unknown): string => (typeof given === 'number' ? `${given} µs` : '');
+/** `0.76 ms`: three digits, or all that stand before the point. */
+function milliseconds(given: unknown): string {
+  if (typeof given !== 'number') return '';
+  const ms = given / 1000;
+  return `${Math.abs(ms) >= 100 ? Math.round(ms) : Number(ms.toPrecision(3))}${FIXED_SPACE}ms`;
+}
 
-const frames: Column = { head: 'frame', cell: ({ frame, input }) => (input === 0 ? textOf(frame) : `${textOf(input)}:${textOf(frame)}`) };
+/** `1 packet`, `2 packets`. */
+const counted = (count: unknown, one: string): string => `${textOf(count)}${FIXED_SPACE}${one}${count === 1 ? '' : 's'}`;
+
+const lines = (items: unknown, line: (item: JsonRecord) => string): string => (items as JsonRecord[]).map(line).join('\n');
+
+/** What belongs to the text before it, in the same line where there is room. */
+const inParentheses = (...parts: string[]): string => ` (${parts.filter((part) => part !== '').join(`,${FIXED_SPACE}`)})`;
+
+const frame: Column = { head: 'frame', cell: ({ frame, input }) => (input === 0 ? textOf(frame) : `${textOf(input)}:${textOf(frame)}`) };
 const tunnels: Column = { head: 'in', cell: value('encapsulation') };
 
-const COLUMNS: Record<ShownKind, Column[]> = {
-  arp: [
-    frames,
-    { head: 'time', cell: value('time') },
+/** The day is in the head where it is the same for all records. */
+function timeColumn(records: readonly JsonRecord[]): Column {
+  const times = records.flatMap(({ time }) => (typeof time === 'string' ? time : []));
+  const days = new Set(times.map((time) => time.slice(0, 10)));
+  const clock = (time: unknown): string => (typeof time === 'string' ? time.slice(11, -1).replace('.', `${MAY_BREAK}.`) : '');
+  if (days.size === 1) return { head: `UTC${FIXED_SPACE}on ${[...days].join()}`, cell: ({ time }) => clock(time) };
+  return { head: 'UTC', cell: ({ time }) => (typeof time === 'string' ? `${time.slice(0, 10)} ${clock(time)}` : '') };
+}
+
+const COLUMNS: Record<ShownKind, (records: readonly JsonRecord[]) => Column[]> = {
+  arp: (records) => [
+    frame,
+    timeColumn(records),
     { head: 'if', cell: value('interface') },
     { head: 'vlan', cell: value('vlan') },
-    { head: 'kind', cell: ({ protocol, kind }) => `${textOf(protocol)} ${textOf(kind)}` },
-    { head: 'requests', cell: value('requests') },
+    { head: 'protocol', cell: value('protocol') },
+    { head: 'kind', cell: ({ kind, requests }) => (Number(requests) > 1 ? counted(requests, textOf(kind)) : breakable(textOf(kind))) },
     {
       head: 'asker',
       cell: ({ asker }) =>
         Object.values(asker as object)
           .map(textOf)
-          .join(' '),
+          .join(' ')
+          .trim(),
     },
     { head: 'target', cell: value('target') },
     {
       head: 'answers',
       cell: ({ replies }) =>
-        (replies as JsonRecord[])
-          .map(
-            ({ frame, mac, latencyUs, interface: name }) =>
-              `${textOf(mac)} (${textOf(frame)}, ${microseconds(latencyUs)}${name ? `, ${textOf(name)}` : ''})`,
-          )
-          .join('\n'),
+        lines(
+          replies,
+          (reply) => textOf(reply.mac) + inParentheses(textOf(reply.frame), milliseconds(reply.latencyUs), textOf(reply.interface)),
+        ),
     },
   ],
-  udp: [
-    { head: 'frames', cell: ({ firstFrame, lastFrame }) => `${textOf(firstFrame)}-${textOf(lastFrame)}` },
+  udp: () => [
+    { head: 'frames', cell: ({ firstFrame, lastFrame }) => range(firstFrame, lastFrame) },
     { head: 'client', cell: value('client') },
-    { head: 'asked', cell: value('asked') },
-    { head: 'protocol', cell: value('protocol') },
+    { head: 'asked', cell: ({ asked, protocol }) => textOf(asked) + (protocol === null ? '' : inParentheses(textOf(protocol))) },
     { head: 'requests', cell: value('requests') },
     { head: 'right replies', cell: value('repliesRight') },
     {
       head: 'answered from elsewhere',
       cell: ({ answeredFrom }) =>
-        (answeredFrom as JsonRecord[])
-          .map((from) => `${endpointOf(from)} (${textOf(from.packets)}, by ${textOf(from.matchedBy)})`)
-          .join('\n'),
+        lines(answeredFrom, (from) => endpointOf(from) + inParentheses(textOf(from.packets), `by${FIXED_SPACE}${textOf(from.matchedBy)}`)),
     },
     tunnels,
   ],
-  wireguard: [
+  wireguard: () => [
     { head: 'type', cell: value('type') },
     {
       head: 'frames',
       cell: ({ initiationFrames, responseFrame, frame, initiatorEndpoints, responderEndpoints }) =>
-        framesOf(initiationFrames, responseFrame ?? frame, initiatorEndpoints, responderEndpoints),
+        initiationFrames
+          ? handshakeFrames(initiationFrames as number[], responseFrame)
+          : textOf(frame) || spanOf(initiatorEndpoints, responderEndpoints),
     },
     {
       head: 'initiator',
-      cell: ({ initiator, from, initiatorEndpoints }) => textOf(initiator ?? from ?? endpointsText(initiatorEndpoints)),
+      cell: ({ initiator, from, initiatorEndpoints }) => textOf(initiator ?? from) || endpointLines(initiatorEndpoints),
     },
-    { head: 'responder', cell: ({ responder, to, responderEndpoints }) => textOf(responder ?? to ?? endpointsText(responderEndpoints)) },
+    { head: 'responder', cell: ({ responder, to, responderEndpoints }) => textOf(responder ?? to) || endpointLines(responderEndpoints) },
     {
       head: 'indices',
       cell: ({ senderIndex, receiverIndex, initiatorIndex, responderIndex }) =>
         [senderIndex ?? initiatorIndex, receiverIndex ?? responderIndex].map((each) => textOf(each) || '?').join(' '),
     },
-    { head: 'answered from', cell: value('responseFrom') },
-    { head: 'latency', cell: ({ latencyUs }) => microseconds(latencyUs) },
     {
-      head: 'data',
-      cell: ({ dataPackets, dataBytes, keepalives }) =>
-        dataPackets === undefined ? '' : `${textOf(dataPackets)} packets, ${textOf(dataBytes)} B, ${textOf(keepalives)} keepalives`,
+      head: 'answered from elsewhere',
+      cell: ({ responder, responseFrom }) => (textOf(responseFrom) === textOf(responder) ? '' : textOf(responseFrom)),
     },
+    { head: 'result', cell: wireguardResult },
     { head: 'peer', cell: value('peer') },
   ],
-  icmp: [
-    frames,
-    { head: 'time', cell: value('time') },
+  icmp: (records) => [
+    frame,
+    timeColumn(records),
     { head: 'from', cell: value('from') },
     { head: 'to', cell: value('to') },
     { head: 'type/code', cell: ({ type, code }) => `${textOf(type)}/${textOf(code)}` },
     { head: 'about', cell: ({ about }) => aboutText(about as { protocol: string; source: unknown; destination: unknown } | null) },
     tunnels,
   ],
-  interfaces: [
+  interfaces: () => [
     { head: 'index', cell: value('index') },
     { head: 'name', cell: value('name') },
     { head: 'link type', cell: value('linktype') },
@@ -121,26 +140,55 @@ const COLUMNS: Record<ShownKind, Column[]> = {
   ],
 };
 
+const breakable = (word: string): string => word.replaceAll('-', `-${MAY_BREAK}`);
+
 const aboutText = (about: { protocol: string; source: unknown; destination: unknown } | null): string =>
-  about === null ? '' : `${about.protocol} ${textOf(about.source)} > ${textOf(about.destination)}`;
+  about === null ? '' : `${about.protocol} ${textOf(about.source)}${FIXED_SPACE}> ${textOf(about.destination)}`;
 
-function endpointsText(endpoints: unknown): string {
-  return Array.isArray(endpoints) ? endpoints.map((each: JsonRecord) => `${endpointOf(each)} (${textOf(each.packets)})`).join(', ') : '';
+const endpointLines = (endpoints: unknown): string =>
+  lines(endpoints ?? [], (each) => endpointOf(each) + inParentheses(counted(each.packets, 'packet')));
+
+/** Handshakes end in an answer, sessions in a sum. */
+function wireguardResult({ type, responseFrame, latencyUs, dataPackets, dataBytes, keepalives }: JsonRecord): string {
+  if (type === 'handshake') {
+    if (responseFrame === null) return 'no answer';
+    return latencyUs === null ? 'answered' : `answered${FIXED_SPACE}in ${milliseconds(latencyUs)}`;
+  }
+  if (type === 'session') {
+    const bytes = bytesText(Number(dataBytes)).replace(' ', FIXED_SPACE);
+    return [counted(dataPackets, 'packet'), bytes, counted(keepalives, 'keepalive')].join(', ');
+  }
+  return '';
 }
 
-function framesOf(initiations: unknown, response: unknown, ...endpoints: unknown[]): string {
-  const own = [initiations, response].flat().filter((frame) => typeof frame === 'number');
-  if (own.length > 0) return own.join(' ');
-  const visited = endpoints.flat().filter((each): each is JsonRecord => each !== undefined && each !== null);
+/** More frames than this are abbreviated. */
+const MOST_FRAMES = 4;
+
+/** `57, 62 … 203 (37)`: the first two, the last, how many. */
+function frameList(frames: readonly number[]): string {
+  if (frames.length <= MOST_FRAMES) return frames.join(', ');
+  return `${frames[0]}, ${frames[1]} … ${frames.at(-1)}${FIXED_SPACE}(${frames.length})`;
+}
+
+const handshakeFrames = (initiations: readonly number[], response: unknown): string =>
+  [frameList(initiations), ...(typeof response === 'number' ? [`answer${FIXED_SPACE}${response}`] : [])]
+    .filter((part) => part !== '')
+    .join(', ');
+
+/** From the first frame of all the places where the ends of a session were to the last. */
+function spanOf(...endpoints: unknown[]): string {
+  const visited = endpoints.flat().filter((each): each is JsonRecord => typeof each === 'object' && each !== null);
   const numbers = visited.flatMap(({ firstFrame, lastFrame }) => [Number(firstFrame), Number(lastFrame)]);
-  return numbers.length > 0 ? `${Math.min(...numbers)}-${Math.max(...numbers)}` : '';
+  return numbers.length > 0 ? range(Math.min(...numbers), Math.max(...numbers)) : '';
 }
 
-/** A table of records; columns that are empty for all of them are left out. */
-export function recordTable(kind: ShownKind, records: readonly JsonRecord[]): string {
-  const columns = COLUMNS[kind].map(({ head, cell }) => ({ head, cells: records.map(cell) }));
-  const filled = columns.filter(({ cells }) => cells.some((cell) => cell !== ''));
-  const table = new Table({ head: filled.map(({ head }) => head), style: { head: [], border: [], compact: true } });
-  for (const i of records.keys()) table.push(filled.map(({ cells }) => cells[i] ?? ''));
-  return `${table.toString()}\n`;
+const range = (first: unknown, last: unknown): string => (first === last ? textOf(first) : `${textOf(first)}-${textOf(last)}`);
+
+/** A table of records, of at most `width` columns where that can be; columns that are empty for all records, or say the usual of all, are left out. */
+export function recordTable(kind: ShownKind, records: readonly JsonRecord[], width: number): string {
+  const columns = COLUMNS[kind](records).map(({ head, cell }) => ({ head, cells: records.map(cell) }));
+  return fittingTable(
+    columns.filter(({ head, cells }) => cells.some((cell) => cell !== '' && !(head === 'protocol' && cell === 'arp'))),
+    width,
+  );
 }

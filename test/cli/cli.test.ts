@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writePcap } from '../../src/capture/pcap-writer.ts';
+import { Exit } from '../../src/cli/io.ts';
 import { run } from '../../src/cli/main.ts';
 import { findingKinds } from '../../src/diagnose/kinds.ts';
 import { VERSION } from '../../src/version.ts';
@@ -40,8 +41,11 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-async function fluxcap(...args: string[]) {
+const fluxcap = (...args: string[]) => fluxcapAt(100, ...args);
+
+async function fluxcapAt(width: number, ...args: string[]) {
   const io = collectingIo();
+  io.width = width;
   const exit = await run(args, io);
   return { exit, stdout: io.stdout, stderr: io.stderr };
 }
@@ -67,23 +71,87 @@ describe('exit status', () => {
   });
 
   it.each([
-    [[], /no capture/],
-    [['live', 'eth0'], /neither a command/],
-    [['analyze'], /Not enough non-option arguments/],
-    [['two.pcap', '--nonsense'], /nonsense/],
-    [['two.pcap', '--severity', 'awful'], /Given: "awful", Choices: "error", "warning", "notice", "info"/],
-    [['two.pcap', '--min-confidence', 'perhaps'], /perhaps/],
-    [['two.pcap', '--format', 'xml'], /xml/],
-    [['two.pcap', '--local', 'here'], /--local: expected an IP address, got "here"/],
-    [['two.pcap', '--wg-peer', 'alice'], /--wg-peer: expected NAME=PUBLICKEY/],
-    [['two.pcap', '--max-records', '-1'], /--max-records: expected a whole number/],
-    [['show', 'sandwiches', 'two.pcap'], /sandwiches/],
-    [['explain', 'nothing'], /expected one of arp-flux/],
+    [[], 'no capture was named: expected files, or - for standard input'],
+    [['--json'], 'no capture was named'],
+    [['analyze'], 'no capture was named'],
+    [['show'], 'show: what to show was not named: expected one of arp, udp, wireguard, icmp or interfaces, then captures'],
+    [['show', 'arp'], 'show arp: no capture was named'],
+    [['show', 'two.pcap'], 'show: expected one of arp, udp, wireguard, icmp or interfaces, got "'],
+    [['show', 'sandwiches', 'two.pcap'], 'show: expected one of arp, udp, wireguard, icmp or interfaces, got "sandwiches"'],
+    [['explain', 'nothing'], 'explain: expected one of arp-flux'],
+    [['explain', '--', '-nothing'], 'explain: expected one of arp-flux'],
+    [['explain', 'arp-flux', 'arp-unanswered'], 'explain: expected one kind at most, got "arp-flux arp-unanswered"'],
+    [['live', 'eth0'], '"live" is neither a command (analyze, show, explain) nor a file\n'],
+    [['--json', 'shwo'], '"shwo" is neither a command (analyze, show, explain) nor a file; did you mean show?'],
+    [['two.pcap', '--severity', 'awful'], '--severity: expected one of error, warning, notice or info, got "awful"'],
+    [['two.pcap', '--severity'], '--severity: expected one of error, warning, notice or info, got nothing'],
+    [['--fail-on', '--json', 'two.pcap'], '--fail-on: expected one of error, warning, notice or info, got "--json"'],
+    [['two.pcap', '--min-confidence', 'perhaps'], '--min-confidence: expected one of certain, likely or possible, got "perhaps"'],
+    [['two.pcap', '--format', 'xml'], '--format: expected one of table or json, got "xml"'],
+    [['two.pcap', '--local', 'here'], '--local: expected an IP address, got "here"'],
+    [['two.pcap', '--wg-peer', 'alice'], '--wg-peer: expected NAME=PUBLICKEY'],
+    [['two.pcap', '--max-records', '-1'], '--max-records: expected a whole number from 0 up, got "-1"'],
+    [['two.pcap', '--max-records', 'abc'], '--max-records: expected a whole number from 0 up, got "abc"'],
+    [['two.pcap', '--max-records='], '--max-records: expected a whole number from 0 up, got ""'],
+    [['two.pcap', '--json=maybe'], '--json: expected no value, or true or false, got "maybe"'],
+    [['two.pcap', '--no-color=maybe'], '--no-color: expected no value, got "maybe"'],
+    [['two.pcap', '--records'], '--records needs --json (or --format json)'],
+    [['two.pcap', '--records', '--format', 'table'], '--records needs --json (or --format json)'],
   ])('%j is wrong usage', async (args, message) => {
     const given = args.map((arg) => (arg.endsWith('.pcap') ? path(arg) : arg));
     const { exit, stdout, stderr } = await fluxcap(...given);
     expect({ exit, stdout }).toEqual({ exit: 2, stdout: '' });
-    expect(stderr).toMatch(message);
+    expect(stderr).toContain(`fluxcap: ${message}`);
+    expect(stderr).not.toContain('\0');
+  });
+
+  it.each([
+    [['--bogus', 'two.pcap'], 'unknown option --bogus\n'],
+    [['two.pcap', '--bogus'], 'unknown option --bogus\n'],
+    [['--bogus=5', 'two.pcap'], 'unknown option --bogus\n'],
+    [['--bogus', 'lvie'], 'unknown option --bogus\n'],
+    [['-x', 'two.pcap'], 'unknown option -x\n'],
+    [['--no-bogus', 'two.pcap'], 'unknown option --no-bogus\n'],
+    [['--no-severity', 'two.pcap'], 'unknown option --no-severity'],
+    [['--__proto__', 'two.pcap'], 'unknown option --__proto__\n'],
+    [['--colour', 'two.pcap'], 'unknown option --colour; did you mean --color?\n'],
+    [['--max', '5', 'two.pcap'], 'unknown option --max; did you mean --max-records?\n'],
+    [['show', 'arp', '--severity', 'error', 'two.pcap'], 'show: unknown option --severity\n'],
+    [['show', '--bogus', 'arp', 'two.pcap'], 'show: unknown option --bogus\n'],
+    [['explain', '--json'], 'explain: unknown option --json\n'],
+  ])('%j names the unknown option', async (args, message) => {
+    const given = args.map((arg) => (arg.endsWith('.pcap') ? path(arg) : arg));
+    expect(await fluxcap(...given)).toMatchObject({ exit: 2, stdout: '', stderr: expect.stringContaining(`fluxcap: ${message}`) });
+  });
+
+  it('names the help of the command that was meant', async () => {
+    expect((await fluxcap('show', 'arp')).stderr).toMatch(/\nTry: fluxcap show --help\n$/);
+    expect((await fluxcap('--bogus')).stderr).toMatch(/\nTry: fluxcap --help\n$/);
+  });
+});
+
+describe('options', () => {
+  it('may stand anywhere, and the last of several counts', async () => {
+    const expected = (await fluxcap('show', 'arp', path('two.pcap'), '--json')).stdout;
+    expect(JSON.parse(expected)).toHaveLength(1);
+    for (const args of [
+      ['--json', 'show', 'arp', path('two.pcap')],
+      ['show', '--format', 'table', 'arp', '--format=json', path('two.pcap')],
+      ['show', 'arp', '--no-json', '--json=true', path('two.pcap')],
+    ])
+      expect((await fluxcap(...args)).stdout, args.join(' ')).toBe(expected);
+  });
+
+  it('may be repeated where they collect', async () => {
+    const { exit, stderr } = await fluxcap(path('two.pcap'), '--local', '192.0.2.1', '--local=192.0.2.2,nowhere');
+    expect({ exit, stderr }).toMatchObject({ exit: 2, stderr: expect.stringContaining('got "nowhere"') });
+    expect((await fluxcap(path('two.pcap'), '--local', '192.0.2.1', '--local', '192.0.2.2')).exit).toBe(0);
+  });
+
+  it('end at --: what follows are names, whatever they begin with', async () => {
+    const { exit, stdout } = await fluxcap('--json', '--', '-dash.pcap', '--quiet', 'show');
+    expect(JSON.parse(stdout).inputs.map((input: { path: string }) => input.path)).toEqual(['-dash.pcap', '--quiet', 'show']);
+    expect(exit).toBe(3);
   });
 });
 
@@ -170,9 +238,50 @@ describe('show', () => {
   });
 
   it('prints a table for people', async () => {
-    const { stdout } = await fluxcap('show', 'arp', path('two.pcap'));
-    expect(stdout).toContain('02:00:00:00:00:0a (2, 50 µs)');
+    const { stdout } = await fluxcapAt(120, 'show', 'arp', path('two.pcap'));
+    expect(stdout).toContain('02:00:00:00:00:0a (2, 0.05 ms)');
     expect((await fluxcap('show', 'udp', path('two.pcap'))).stdout).toBe('No udp records.\n');
+  });
+
+  const l2 = join(root, 'captures/wireguard-drift/l2.pcap');
+  const widths = (text: string): number[] => text.split('\n').map(({ length }) => length);
+  const captures: [string, string][] = [
+    ['arp', 'arp-flux/client.pcap'],
+    ['udp', 'openvpn-wrong-source/server.pcap'],
+    ['wireguard', 'wireguard-drift/l2.pcap'],
+    ['icmp', 'dns-wrong-source/client.pcap'],
+    ['interfaces', 'openvpn-wrong-source/server.pcap'],
+  ];
+
+  it.each(captures.flatMap(([kind, capture]) => [160, 120, 100, 80, 60].map((width) => ({ kind, capture, width }))))(
+    '$kind fits into $width columns',
+    async ({ kind, capture, width }) => {
+      const { stdout, exit } = await fluxcapAt(width, 'show', kind, join(root, 'captures', capture));
+      expect(exit).toBe(0);
+      expect(widths(stdout).length).toBeGreaterThan(4);
+      expect(Math.max(...widths(stdout))).toBeLessThanOrEqual(width);
+    },
+  );
+
+  it('abbreviates many frames, and tells what came of handshakes and sessions', async () => {
+    const { stdout } = await fluxcapAt(200, 'show', 'wireguard', l2);
+    for (const part of [
+      '1, answer 2 ',
+      '29, 32 … 115 (32)',
+      '116, answer 117',
+      'answered in 0.76 ms',
+      'no answer',
+      '198.51.100.2:12345 (11 packets)',
+      '76 packets, 7.3 kB, 0 keepalives',
+    ])
+      expect(stdout).toContain(part);
+    expect(stdout).not.toContain('29 32 35');
+  });
+
+  it('tells the day once where it is one', async () => {
+    const { stdout } = await fluxcapAt(120, 'show', 'arp', join(root, 'captures/arp-flux/client.pcap'));
+    expect(stdout.match(/2026-11-21/g)).toHaveLength(1);
+    expect(stdout).toContain('│ 10:19:09.756629   │');
   });
 });
 
@@ -190,25 +299,97 @@ describe('explain', () => {
 });
 
 describe('help and version', () => {
+  const OPTIONS = [
+    '--json',
+    '--format',
+    '--records',
+    '--max-records',
+    '--local',
+    '--wg-peer',
+    '--min-confidence',
+    '--severity',
+    '--fail-on',
+    '--color',
+    '--quiet',
+    '--progress',
+  ];
+
   it('name every option, and no command that is not built', async () => {
     const { stdout, exit } = await fluxcap('--help');
     expect(exit).toBe(0);
-    for (const option of [
-      '--json',
-      '--format',
-      '--records',
-      '--max-records',
-      '--local',
-      '--wg-peer',
-      '--min-confidence',
-      '--severity',
-      '--fail-on',
-      '--color',
-      '--quiet',
-      '--progress',
-    ])
-      expect(stdout).toContain(option);
+    for (const option of OPTIONS) expect(stdout).toContain(option);
     for (const absent of ['live', 'check', 'context', 'sarif', '--html', '--metrics']) expect(stdout).not.toContain(absent);
+  });
+
+  it('name the commands, the records, the exit statuses, and examples', async () => {
+    const { stdout } = await fluxcap('--help');
+    for (const line of [
+      'Usage: fluxcap [analyze] <captures…>',
+      '       fluxcap show <kind> <captures…>',
+      '       fluxcap explain [kind]',
+      `  ssh gw "tcpdump -i any -y LINUX_SLL2 -U -w - 'not port 22'" | fluxcap -`,
+      '  fluxcap show wireguard gateway.pcapng',
+    ])
+      expect(stdout.split('\n')).toContain(line);
+    expect(stdout.replace(/\s+/g, ' ')).toContain('<kind> is arp, udp, wireguard, icmp or interfaces');
+    const [, statuses = ''] = stdout.split('Exit status:\n');
+    expect([...statuses.matchAll(/^ {2}(\d+) +\S/gm)].map(([, status]) => Number(status))).toEqual(Object.values(Exit));
+  });
+
+  it('say what counts for --fail-on, which keys --wg-peer takes, and what may be repeated', async () => {
+    const text = (await fluxcap('--help')).stdout.replace(/\s+/g, ' ');
+    expect(text).toContain('also one that --severity hides; one that --min-confidence hides does not count');
+    expect(text).toContain('Public keys only, from `wg show wg0 peers` or `wg show all dump`');
+    expect(text).toMatch(/--local [^-]*, repeatable/);
+    expect(text).toMatch(/--wg-peer [^-]*, repeatable/);
+  });
+
+  it('keep choices and defaults, and leave out what goes without saying', async () => {
+    for (const command of [[], ['analyze'], ['show'], ['explain']]) {
+      const { stdout } = await fluxcapAt(200, ...command, '--help');
+      const notes = [...stdout.matchAll(/\[[^\]]*\]/g)].map(([note]) => note);
+      expect(notes.filter((note) => !/^\[(choices: .+|default: "\w+"|default: true|analyze|kind)\]$/.test(note))).toEqual([]);
+    }
+    const { stdout } = await fluxcap('--help');
+    expect(stdout).toContain('[choices: "table", "json"] [default: "table"]');
+  });
+
+  it.each([120, 100, 80, 60].flatMap((width) => [[], ['analyze'], ['show'], ['explain']].map((command) => ({ width, command }))))(
+    'break lines between words: $command at $width',
+    async ({ width, command }) => {
+      const words = (text: string): string[] => text.split(/\s+/);
+      const { stdout } = await fluxcapAt(width, ...command, '--help');
+      expect(words(stdout)).toEqual(words((await fluxcapAt(1000, ...command, '--help')).stdout));
+      // An example is there to be copied: it is not broken.
+      const long = stdout.split('\n').filter((line) => line.length > width);
+      expect(long.filter((line) => !line.includes('| fluxcap -'))).toEqual([]);
+    },
+  );
+
+  it('keep meanings in their column', async () => {
+    const { stdout } = await fluxcapAt(80, '--help');
+    const [, options = ''] = /\nOptions:\n([\s\S]*?)\n\n/.exec(stdout) ?? [];
+    const column = /Print the version/.exec(options)?.index ?? 0;
+    const lines = options.split('\n');
+    expect(lines.length).toBeGreaterThan(OPTIONS.length + 2);
+    for (const line of lines) expect(line.slice(column - 2)).toMatch(/^ {2}\S/);
+  });
+
+  it('speak one language, whatever the locale', async () => {
+    const before = process.env.LC_ALL;
+    process.env.LC_ALL = 'de_DE.UTF-8';
+    try {
+      expect((await fluxcap('--help')).stdout).toContain('\nOptions:\n');
+    } finally {
+      if (before === undefined) delete process.env.LC_ALL;
+      else process.env.LC_ALL = before;
+    }
+  });
+
+  it('come whatever else is wrong', async () => {
+    expect(await fluxcap('show', '--help')).toMatchObject({ exit: 0, stdout: expect.stringContaining('fluxcap show <kind> <captures…>') });
+    expect(await fluxcap('show', 'nothing', '--bogus', '-h')).toMatchObject({ exit: 0, stderr: '' });
+    expect((await fluxcap('-V', 'missing.pcap')).stdout).toBe(`${VERSION}\n`);
   });
 
   it('agree with package.json', async () => {

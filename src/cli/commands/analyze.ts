@@ -2,7 +2,8 @@ import type { Argv, CommandModule } from 'yargs';
 import type { Analysis } from '../../analysis.ts';
 import { type Confidence, confidences, isAtLeast, type Severity, severities } from '../../diagnose/kind.ts';
 import type { AnalysisDocument } from '../../report/json.ts';
-import { Exit, type Io, worstExit } from '../io.ts';
+import type { Usage } from '../arguments.ts';
+import { Exit, type Io, UsageError, worstExit } from '../io.ts';
 import { layoutOf } from '../layout.ts';
 import * as options from '../options.ts';
 import { type ReadOptions, readCaptures, tellProblems } from '../read.ts';
@@ -17,6 +18,25 @@ interface AnalyzeOptions extends ReadOptions {
   color: boolean;
 }
 
+/** What the command line of `analyze` may have. */
+export const analyzeUsage: Usage = {
+  options: {
+    json: options.json,
+    format: options.format,
+    records: options.records,
+    'max-records': options.maxRecords,
+    'min-confidence': options.minConfidence,
+    severity: options.severity,
+    'fail-on': options.failOn,
+    local: options.local,
+    'wg-peer': options.wgPeer,
+    color: options.color,
+    quiet: options.quiet,
+    progress: options.progress,
+  },
+  refusal: (words) => (words.length > 0 ? undefined : options.NO_CAPTURE),
+};
+
 /** Reads captures and prints what is wrong in them. `done` gets the exit status. */
 export const analyze = (io: Io, done: (exit: number) => void): CommandModule<object, AnalyzeOptions> => ({
   command: ['analyze <captures..>', '$0 <captures..>'],
@@ -24,24 +44,13 @@ export const analyze = (io: Io, done: (exit: number) => void): CommandModule<obj
   builder: (yargs) =>
     yargs
       .positional('captures', { type: 'string', array: true, demandOption: true, describe: 'Capture files: pcap, pcapng; gzip, zstd, lz4' })
-      .options({
-        json: options.json,
-        format: options.format,
-        records: options.records,
-        'max-records': options.maxRecords,
-        'min-confidence': options.minConfidence,
-        severity: options.severity,
-        'fail-on': options.failOn,
-        local: options.local,
-        'wg-peer': options.wgPeer,
-        color: options.color,
-        quiet: options.quiet,
-        progress: options.progress,
-      }) as unknown as Argv<AnalyzeOptions>,
+      .options(analyzeUsage.options) as unknown as Argv<AnalyzeOptions>,
   handler: async (given) => {
+    const asJson = given.json ?? given.format === 'json';
+    if (given.records && !asJson)
+      throw new UsageError('--records needs --json (or --format json); `fluxcap show` prints records for people');
     const { recordKinds } = await import('../../track/records.ts');
     const { analysisDocument, jsonText } = await import('../../report/json.ts');
-    const asJson = given.json ?? given.format === 'json';
     const analysis = await readCaptures(io, given, given.records && asJson ? new Set(recordKinds) : new Set());
     const shown = { severity: given.severity, minConfidence: given.minConfidence };
     const document = analysisDocument(analysis, shown, given.records);

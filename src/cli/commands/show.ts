@@ -1,5 +1,6 @@
 import type { Argv, CommandModule } from 'yargs';
 import type { RecordKind } from '../../track/records.ts';
+import type { Usage } from '../arguments.ts';
 import { Exit, type Io } from '../io.ts';
 import * as options from '../options.ts';
 import { type ReadOptions, readCaptures, tellProblems } from '../read.ts';
@@ -12,23 +13,34 @@ interface ShowOptions extends ReadOptions {
   format: 'table' | 'json';
 }
 
+/** What the command line of `show` may have. */
+export const showUsage: Usage = {
+  options: {
+    json: options.json,
+    format: options.format,
+    'max-records': options.maxRecords,
+    local: options.local,
+    'wg-peer': options.wgPeer,
+    quiet: options.quiet,
+    progress: options.progress,
+  },
+  refusal: ([kind, ...captures]) => {
+    const expected = `expected one of ${options.listed(KINDS)}`;
+    if (kind === undefined) return `show: what to show was not named: ${expected}, then captures`;
+    if (!KINDS.some((each) => each === kind)) return `show: ${expected}, got "${kind}"`;
+    return captures.length > 0 ? undefined : `show ${kind}: ${options.NO_CAPTURE}`;
+  },
+};
+
 /** Prints what happened, without judging it. */
 export const show = (io: Io, done: (exit: number) => void): CommandModule<object, ShowOptions> => ({
   command: 'show <kind> <captures..>',
-  describe: 'Print records: who asked, who answered, over time',
+  describe: `Print records: who asked, who answered, over time; <kind> is ${options.listed(KINDS)}`,
   builder: (yargs) =>
     yargs
       .positional('kind', { choices: KINDS, demandOption: true, describe: 'Which records' })
       .positional('captures', { type: 'string', array: true, demandOption: true, describe: 'Capture files, - is standard input' })
-      .options({
-        json: options.json,
-        format: options.format,
-        'max-records': options.maxRecords,
-        local: options.local,
-        'wg-peer': options.wgPeer,
-        quiet: options.quiet,
-        progress: options.progress,
-      }) as unknown as Argv<ShowOptions>,
+      .options(showUsage.options) as unknown as Argv<ShowOptions>,
   handler: async (given) => {
     const { kind } = given;
     const wanted = new Set<RecordKind>(kind === 'interfaces' ? [] : [kind]);
@@ -40,7 +52,7 @@ export const show = (io: Io, done: (exit: number) => void): CommandModule<object
       await io.out(jsonText(records));
     } else {
       const { recordTable } = await import('../../report/record-tables.ts');
-      await io.out(records.length > 0 ? recordTable(kind, records) : `No ${kind} records.\n`);
+      await io.out(records.length > 0 ? recordTable(kind, records, io.width) : `No ${kind} records.\n`);
     }
     const omitted = kind === 'interfaces' ? 0 : analysis.records.counts[kind] - records.length;
     if (omitted > 0 && !given.quiet) io.err(`fluxcap: ${omitted} more ${kind} records are not shown (--max-records ${given.maxRecords})\n`);
