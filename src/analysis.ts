@@ -115,10 +115,11 @@ class Run {
     }
     for (const input of this.inputs) await input.close();
     this.judge();
+    const findings = this.findings.list;
     this.stats.stateEvicted = this.trackers.evicted + this.findings.evicted;
     return {
       inputs: this.inputs,
-      findings: this.findings.list,
+      findings,
       stats: this.stats,
       records: this.records,
       interfaces: this.interfaces.list,

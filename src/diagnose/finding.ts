@@ -49,6 +49,7 @@ interface Entry {
 
 /** No capture has so many faults: beyond it the least severe, oldest ones are dropped and counted. */
 const MOST_FINDINGS = 10_000;
+const LEEWAY = 1000;
 
 /** Collects findings: gives them their ids, joins those of one subject, and puts them into the order of the report. */
 export class Findings {
@@ -96,6 +97,7 @@ export class Findings {
 
   /** Most severe first, then by time of the first evidence, then by id. */
   get list(): Finding[] {
+    if (this.entries.size > MOST_FINDINGS) this.prune();
     const ids = this.ids();
     return [...this.entries]
       .map(([key, entry]): [Entry, string] => [entry, ids.get(key) ?? entry.base])
@@ -120,12 +122,18 @@ export class Findings {
   }
 
   private put(key: string, entry: Entry): void {
-    if (!this.entries.has(key) && this.entries.size >= MOST_FINDINGS) {
-      const [least] = [...this.entries].sort(([, a], [, b]) => rank(b) - rank(a) || compareFirst(a, b));
-      if (least) this.entries.delete(least[0]);
+    this.entries.set(key, entry);
+    // Several at once: each time all have to be compared.
+    if (this.entries.size >= MOST_FINDINGS + LEEWAY) this.prune();
+  }
+
+  /** The least severe leave, of those the oldest. */
+  private prune(): void {
+    const inOrder = [...this.entries].sort(([, a], [, b]) => rank(b) - rank(a) || compareFirst(a, b));
+    for (const [key] of inOrder.slice(0, this.entries.size - MOST_FINDINGS)) {
+      this.entries.delete(key);
       this.evicted++;
     }
-    this.entries.set(key, entry);
   }
 }
 

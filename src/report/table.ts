@@ -21,7 +21,8 @@ export function analysisReport(document: AnalysisDocument, layout: Layout): stri
   const parts = [inputs.join('\n'), ...(isRead ? [summaryLine(document)] : [])];
   if (findings.length > 0) {
     parts.push(findingsTable(findings, layout));
-    parts.push(...findings.map((_, i) => findingText(findings, i, layout)));
+    const told = new Told(findings);
+    parts.push(...findings.map((finding, i) => findingText(finding, i + 1, told, layout)));
   }
   return `${parts.join('\n\n')}\n`;
 }
@@ -76,17 +77,46 @@ function findingsTable(findings: readonly Finding[], { width, paint }: Layout): 
     wordWrap: true,
     style: { head: [], border: [] },
   });
-  for (const [i, { severity, confidence, kind, title: what, count }] of findings.entries()) {
+  for (const [i, { severity, confidence, kind, title: what, count }] of findings.slice(0, MOST_ROWS).entries()) {
     table.push([i + 1, paint.severity(severity, severity), confidence, kind, what, { content: String(count), hAlign: 'right' }]);
   }
-  return table.toString();
+  const more = findings.length - MOST_ROWS;
+  return more > 0 ? `${table.toString()}\n${more} more are told below.` : table.toString();
 }
 
-function findingText(findings: readonly Finding[], index: number, layout: Layout): string {
+/** Longer tables nobody reads, and drawing them takes time with the square of the rows. */
+const MOST_ROWS = 500;
+
+/** Numbers of the findings in this report, by what later ones refer to. */
+class Told {
+  private readonly byId: Map<string, { number: number; kind: string }>;
+  private readonly byRemedies = new Map<string, number>();
+
+  constructor(findings: readonly Finding[]) {
+    this.byId = new Map(findings.map(({ id, kind }, i) => [id, { number: i + 1, kind }]));
+  }
+
+  /** Other findings by their numbers, or, where they are not shown, by their ids. */
+  related(ids: readonly string[]): string {
+    return ids
+      .map((id) => {
+        const known = this.byId.get(id);
+        return known ? `${known.number} (${known.kind})` : `${id} (not shown)`;
+      })
+      .join(', ');
+  }
+
+  /** The number of the earlier finding that is mended in the very same way. */
+  mendedAlike({ remedies }: Finding, number: number): number | undefined {
+    const text = JSON.stringify(remedies);
+    const earlier = this.byRemedies.get(text);
+    if (earlier === undefined) this.byRemedies.set(text, number);
+    return earlier;
+  }
+}
+
+function findingText(finding: Finding, number: number, told: Told, layout: Layout): string {
   const { paint, width } = layout;
-  const finding = findings[index];
-  if (!finding) return '';
-  const number = index + 1;
   const { severity, confidence, kind, title, encapsulation, because, ruledOut, remedies, related } = finding;
   const where = encapsulation.length > 0 ? `, inside ${encapsulation.join(' in ')}` : '';
   const times = finding.first === null ? '' : `, ${span(finding.first, finding.last, MICROSECONDS)}`;
@@ -98,28 +128,17 @@ function findingText(findings: readonly Finding[], index: number, layout: Layout
     `   ${paint.strong('Why')}\n${list(because)}`,
     ...(ruledOut.length > 0 ? [`   ${paint.strong('What it is not')}\n${list(ruledOut)}`] : []),
     `   ${paint.strong('Frames')} (${finding.evidence.length} of ${finding.evidenceTotal})\n${evidenceText(finding, width)}`,
-    ...(remedies.length > 0 ? [`   ${paint.strong('What mends it')}${remediesText(findings, index, layout)}`] : []),
-    ...(related.length > 0 ? [wrapText(`${paint.strong('Same story')}: ${relatedText(related, findings)}`, width, '   ', '   ')] : []),
+    ...(remedies.length > 0 ? [`   ${paint.strong('What mends it')}${remediesText(finding, number, told, layout)}`] : []),
+    ...(related.length > 0 ? [wrapText(`${paint.strong('Same story')}: ${told.related(related)}`, width, '   ', '   ')] : []),
     paint.faint(`   More: fluxcap explain ${kind}`),
   ];
   return sections.join('\n');
 }
 
 /** What mends it; where it is word for word what was said of an earlier finding, that is named instead. */
-function remediesText(findings: readonly Finding[], index: number, layout: Layout): string {
-  const remedies = findings[index]?.remedies ?? [];
-  const text = JSON.stringify(remedies);
-  const earlier = findings.findIndex((each) => JSON.stringify(each.remedies) === text);
-  return earlier < index ? `: as for ${earlier + 1}` : `\n${remedies.map((remedy) => remedyText(remedy, layout)).join('\n')}`;
-}
-
-/** Other findings by their numbers here, or, where they are not shown, by their ids. */
-function relatedText(related: readonly string[], findings: readonly Finding[]): string {
-  const texts = related.map((id) => {
-    const index = findings.findIndex((each) => each.id === id);
-    return index < 0 ? `${id} (not shown)` : `${index + 1} (${findings[index]?.kind})`;
-  });
-  return texts.join(', ');
+function remediesText(finding: Finding, number: number, told: Told, layout: Layout): string {
+  const earlier = told.mendedAlike(finding, number);
+  return earlier === undefined ? `\n${finding.remedies.map((remedy) => remedyText(remedy, layout)).join('\n')}` : `: as for ${earlier}`;
 }
 
 /** Frame numbers by role, as Wireshark counts them. */
