@@ -24,7 +24,7 @@ export const arpSpoofSuspect: FindingKind<SpoofDetails> = {
     'A station tells others, unasked and again and again, that it has an address which another one has: their traffic goes to it, and perhaps through it.',
   provenBy: [
     'Unasked answers for an address that another MAC has, repeated in less than ten seconds, while the owner is still there.',
-    'For both ends of a conversation, or with packets that go in at the station and come out again: then it is more than a guess.',
+    'For both ends of a conversation, or with packets that go in at the station and come out again, from or to the owner: then it is more than a guess.',
   ],
   seenFrom: ['A victim, or a tap that sees the unicast answers.'],
   looksLike: [
@@ -61,7 +61,8 @@ function judge(address: Address, found: Unsolicited, knowledge: Knowledge): Draf
     (claim) => claim.mac !== found.mac && claim.answers + claim.announcements > 0 && claim.first.at < found.last.at,
   );
   if (!owner || virtualMac(owner.mac)) return undefined;
-  const relayed = knowledge.relay.relayedBy(found.mac);
+  // A new router passes packets on too, but not from and to the owner of its address.
+  const relayed = knowledge.relay.relayedBy(found.mac, owner.mac);
   const other = otherEnd(address, found, knowledge);
   const ownerIsThere = owner.last.at > found.first.at;
   if (!relayed?.packets && !other && !ownerIsThere) return undefined;
@@ -81,7 +82,11 @@ function judge(address: Address, found: Unsolicited, knowledge: Knowledge): Draf
       `${countText(found.count, 'answer')} that nobody asked for, from ${frameText(found.first)} to ${frameText(found.last)}, say that ${address.ip} is at ${station}${targets.length > 0 ? `; they go to ${listText(targets)}` : ''}.`,
       `${FrameText(owner.first)} shows the address at ${macText(owner.mac)}${ownerIsThere ? `, ${frameText(owner.last)} still does` : ''}.`,
       ...(other ? [`The same station tells ${address.ip} that it is ${other}: it stands between the two.`] : []),
-      ...(relayed?.packets ? [`${countText(relayed.packets, 'packet')} went to ${station} and left it again.`] : []),
+      ...(relayed?.packets
+        ? [
+            `${countText(relayed.packets, 'packet')} went in at ${station} and came out again, on the way from or to ${macText(owner.mac)}: it passes on what it draws to itself.`,
+          ]
+        : []),
     ],
     ruledOut: ['Failover: the claims are repeated, and no router announces the address.', 'A virtual MAC: it has the form of none.'],
     ...(confidence === 'certain'

@@ -55,6 +55,8 @@ export interface Exchange {
   requests: number;
   asker: { mac: Mac; ip: string | null };
   target: string;
+  /** Octets of the first request's frame, as for answers. */
+  origlen: number;
   /** Whether a request went to all: an answer to a unicast request says nothing about who else would answer. */
   broadcast: boolean;
   replies: Reply[];
@@ -73,6 +75,7 @@ export function newExchange(packet: Packet, question: Question): Exchange {
     path: packet.path,
     vlans: [...packet.vlans.subarray(0, packet.vlanCount)],
     direction: packet.direction,
+    origlen: packet.origlen,
     first: stamp,
     lastRequest: stamp,
     repeats: [],

@@ -33,6 +33,7 @@ export interface AddressConflict {
 }
 
 interface Probe {
+  /** The frame's source, which is the host's own, or a repeater's. */
   mac: number;
   nonce: string | null;
   stamp: Stamp;
@@ -147,7 +148,8 @@ export class NdpTracker {
 
   private objection(packet: Packet, segment: number, target: string, mac: number): void {
     const before = this.probes.get(`${segment}/${target}`);
-    if (!before || before.mac === mac || packet.at - before.stamp.at > PROBE_SEC) return;
+    // What a repeater passes on under its own MAC (wireless bridges) may be the checking host itself, once it is through.
+    if (!before || before.mac === mac || before.mac === packet.sourceMac || packet.at - before.stamp.at > PROBE_SEC) return;
     // An answer to a probe goes to all nodes (RFC 4861 section 7.2.4).
     if (packet.destinationIp === 'ff02::1' && virtualMac(mac) === undefined) this.conflict(packet, segment, target, before, mac, false);
   }

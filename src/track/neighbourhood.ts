@@ -256,10 +256,8 @@ export class Neighbourhood {
     for (const { mac } of replies) this.narrow(segment, asker.mac, mac);
     if (replies.length > 0) station.answeredExchanges++;
     else if (kind === 'request' && target !== asker.ip) this.unanswered(address, station, exchange);
-    const macs = new Set(replies.map(({ mac }) => mac));
-    // Who announces an address and is answered shares it with whoever answers.
-    if (kind === 'announcement' && replies.length > 0) macs.add(asker.mac);
-    if (macs.size > 1) this.double(address, exchange, macs);
+    const together = answeredTogether(exchange);
+    if (together.length > 0) this.double(address, exchange, together);
     if (kind !== 'request') address.contested ??= this.contested(exchange);
   }
 
@@ -407,7 +405,7 @@ export class Neighbourhood {
     if (found.askers.size < MOST_NAMED || found.askers.has(exchange.asker.mac)) found.askers.set(exchange.asker.mac, asker);
   }
 
-  private double(address: Address, exchange: Exchange, macs: Set<Mac>): void {
+  private double(address: Address, exchange: Exchange, replies: readonly Reply[]): void {
     address.doubles ??= {
       exchanges: 0,
       rounds: 0,
@@ -426,18 +424,19 @@ export class Neighbourhood {
     const doubles = address.doubles;
     doubles.exchanges++;
     doubles.last = exchange.lastRequest;
-    for (const mac of macs) if (doubles.macs.size < MOST_NAMED) doubles.macs.add(mac);
-    for (const { mac, override } of exchange.replies) if (override && doubles.macs.has(mac)) doubles.overriding.add(mac);
-    countRounds(doubles, exchange);
-    doubles.atHost ??= atHost(exchange);
-    doubles.ownAndForeign ??= this.ownAndForeign(exchange);
-    doubles.unpadded ??= unpadded(exchange);
-    addEvidence(doubles.evidence, exchange);
+    for (const { mac } of replies) if (doubles.macs.size < MOST_NAMED) doubles.macs.add(mac);
+    if (exchange.kind === 'announcement' && doubles.macs.size < MOST_NAMED) doubles.macs.add(exchange.asker.mac);
+    for (const { mac, override } of replies) if (override && doubles.macs.has(mac)) doubles.overriding.add(mac);
+    if (exchange.broadcast) countRounds(doubles, replies);
+    doubles.atHost ??= atHost(exchange, replies);
+    doubles.ownAndForeign ??= this.ownAndForeign(exchange, replies);
+    doubles.unpadded ??= unpadded(exchange, replies);
+    addEvidence(doubles.evidence, exchange, replies);
   }
 
-  private ownAndForeign(exchange: Exchange): Doubles['ownAndForeign'] {
-    const own = exchange.replies.find(isOwnReply);
-    const foreign = exchange.replies.find((reply) => this.isForeign(reply));
+  private ownAndForeign(exchange: Exchange, replies: readonly Reply[]): Doubles['ownAndForeign'] {
+    const own = replies.find(isOwnReply);
+    const foreign = replies.find((reply) => this.isForeign(reply));
     return own && foreign && virtualMac(own.mac) === undefined ? { exchange, own, foreign } : undefined;
   }
 
@@ -473,9 +472,17 @@ const newClaim = (mac: Mac, stamp: Stamp): Claim => ({
   interface: null,
 });
 
-/** Each request is a round of its own: `arping` puts many into one exchange. */
-function countRounds(doubles: Doubles, { replies, broadcast }: Exchange): void {
-  if (!broadcast) return;
+/**
+ * Answers to a request that other MACs answered too. Each request is a round of its own: `arping` puts many into one exchange, in which an address may
+ * well move. Who announces an address shares it with whoever answers.
+ */
+function answeredTogether({ kind, asker, replies }: Exchange): Reply[] {
+  if (kind === 'announcement') return replies.some(({ mac }) => mac !== asker.mac) ? replies : [];
+  return replies.filter(({ round, mac }) => replies.some((each) => each.round === round && each.mac !== mac));
+}
+
+/** Who came first, and by how much. */
+function countRounds(doubles: Doubles, replies: readonly Reply[]): void {
   for (const first of replies.filter(({ rank }) => rank === 0)) {
     const second = replies.find((reply) => reply.round === first.round && reply.mac !== first.mac);
     if (!second) continue;
@@ -491,8 +498,8 @@ function countRounds(doubles: Doubles, { replies, broadcast }: Exchange): void {
  * Two answers with different MACs that both left the capturing host: by different interfaces where it has indices, else each with its own link-layer
  * source. The same MAC leaving twice is a macvlan or bridge and its parent.
  */
-function atHost(exchange: Exchange): Doubles['atHost'] {
-  const own = exchange.replies.filter((reply) => isOwnReply(reply) && virtualMac(reply.mac) === undefined);
+function atHost(exchange: Exchange, replies: readonly Reply[]): Doubles['atHost'] {
+  const own = replies.filter((reply) => isOwnReply(reply) && virtualMac(reply.mac) === undefined);
   for (const first of own) {
     const second = own.find(
       (reply) =>
@@ -507,17 +514,20 @@ function atHost(exchange: Exchange): Doubles['atHost'] {
 /** The shortest Ethernet frame without FCS; shorter ones are seen only where they are sent. */
 const PADDED = 60;
 const UNPADDED_ARP = 42;
+const VLAN_TAG = 4;
 
-function unpadded(exchange: Exchange): Doubles['unpadded'] {
-  const real = exchange.replies.filter(({ mac, direction }) => direction === Direction.Unknown && virtualMac(mac) === undefined);
-  const own = real.find(({ origlen }) => origlen === UNPADDED_ARP);
+/** The question has to come from the wire too: a guest of the capturing host is answered by it unpadded, whoever it asks for. */
+function unpadded(exchange: Exchange, replies: readonly Reply[]): Doubles['unpadded'] {
+  if (exchange.origlen < PADDED) return undefined;
+  const real = replies.filter(({ mac, direction }) => direction === Direction.Unknown && virtualMac(mac) === undefined);
+  const own = real.find(({ origlen }) => origlen === UNPADDED_ARP + VLAN_TAG * exchange.vlans.length);
   const foreign = real.find((reply) => reply.origlen >= PADDED && reply.mac !== own?.mac);
   return own && foreign ? { exchange, own, foreign } : undefined;
 }
 
-function addEvidence(evidence: Evidence, exchange: Exchange): void {
+function addEvidence(evidence: Evidence, exchange: Exchange, replies: readonly Reply[]): void {
   evidence.add('request', exchange.first);
-  for (const { rank, stamp } of exchange.replies) evidence.add(rank === 0 ? 'first-answer' : 'later-answer', stamp);
+  for (const { rank, stamp } of replies) evidence.add(rank === 0 ? 'first-answer' : 'later-answer', stamp);
 }
 
 function* matching<V>(map: BoundedMap<string, V>, prefix: string): Generator<[string, V]> {

@@ -33,6 +33,8 @@ export interface VirtualRouter {
   version: number;
   segment: number;
   path: number;
+  /** As first advertised; empty where the protocol does not say. */
+  virtualIps: string[];
   intervalSec: number;
   masters: Map<string, Master>;
   /** How often the speaking master changed while the one before was still there: in the row under way, and in the longest one. */
@@ -71,7 +73,7 @@ export class RedundancyTracker {
     for (const ip of said.virtualIps) this.virtualIps.set(ip, said);
     const segment = this.segments.of(packet);
     const stamp = stampOf(packet);
-    const router = this.routers.take(`${segment}/${said.protocol}/${said.id}/${packet.version}`, () => begin(said, packet, segment, stamp));
+    const router = this.routers.take(this.keyOf(said, packet, segment), () => begin(said, packet, segment, stamp));
     if (isCopy(router, packet, stamp)) return;
     router.intervalSec = said.intervalSec;
     this.speak(router, said, packet, stamp);
@@ -85,6 +87,17 @@ export class RedundancyTracker {
   /** The group that shares this address, if one of its routers said so. */
   groupOf(ip: string): RouterAdvertisement | undefined {
     return this.virtualIps.get(ip);
+  }
+
+  /**
+   * Groups are told apart by number within a segment. Where the capture does not tell the segments apart (tags stripped by a mirror, LINUX_SLL), a number
+   * with entirely other virtual addresses is another group.
+   */
+  private keyOf({ protocol, id, virtualIps }: RouterAdvertisement, { version }: Packet, segment: number): string {
+    const key = `${segment}/${protocol}/${id}/${version}`;
+    const known = this.routers.get(key)?.virtualIps ?? [];
+    const isOther = known.length > 0 && virtualIps.length > 0 && !virtualIps.some((ip) => known.includes(ip));
+    return isOther ? `${key}/${virtualIps.toSorted()[0]}` : key;
   }
 
   private speak(router: VirtualRouter, said: RouterAdvertisement, packet: Packet, stamp: Stamp): void {
@@ -145,6 +158,7 @@ const begin = (said: RouterAdvertisement, packet: Packet, segment: number, stamp
   version: packet.version,
   segment,
   path: packet.path,
+  virtualIps: said.virtualIps,
   intervalSec: said.intervalSec,
   masters: new Map(),
   changes: 0,

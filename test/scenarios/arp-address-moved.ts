@@ -77,6 +77,15 @@ export const scenarios: Scenario[] = [
     const { capture } = failover({});
     return { capture, expect: [moved({ count: 1, details: { reason: 'replaced' } })] };
   }),
+  incident(KIND, 'arping once a second across the failover', 'one exchange all the time, but each question has one answer', () => {
+    const capture = new Lan();
+    for (let second = 0; second < 20; second++) {
+      const { mac: by } = second < 10 ? FIRST : SECOND;
+      if (second === 10) capture.at(second - 0.3).broadcast(arpAnnouncement({ mac: by, ip: VIP }), by);
+      capture.at(second).resolve(CLIENT, { mac: by, ip: VIP });
+    }
+    return { capture, expect: [moved({ confidence: 'likely', details: { reason: 'gratuitous' } })] };
+  }),
   incident(KIND, 'client on any: the new owner announces itself', 'seen from a host on the segment', () => {
     const capture = new LinuxHost();
     const own: OwnCard = { ...CLIENT, ifindex: 2 };

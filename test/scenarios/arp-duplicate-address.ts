@@ -156,6 +156,16 @@ export const scenarios: Scenario[] = [
     }
     return { capture, expect: [finding('arp-multi-mac-answer', SHARED, { severity: 'warning', count: 3 })] };
   }),
+  twin(KIND, 'a guest of the capturing host asks', 'what leaves to a guest is not padded either: it need not be our own answer', () => {
+    const capture = new Lan();
+    for (let i = 0; i < 3; i++) {
+      capture.broadcast(arpRequest(CLIENT, SHARED), CLIENT.mac);
+      capture.wait(0.0001).unicast(arpReply({ mac: X, ip: SHARED }, CLIENT), X, CLIENT.mac);
+      capture.wait(0.0003).unicast(arpReply({ mac: Y, ip: SHARED }, CLIENT), Y, CLIENT.mac, { padded: true });
+      capture.wait(5);
+    }
+    return { capture, expect: [finding('arp-multi-mac-answer', SHARED, { severity: 'warning', confidence: 'certain', count: 3 })] };
+  }),
   twin(KIND, 'both answers without padding', 'on virtual links nothing is padded: 42 octets prove no direction', () => {
     const capture = new Lan();
     capture.ask(CLIENT, SHARED, both());

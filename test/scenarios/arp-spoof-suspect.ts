@@ -108,6 +108,22 @@ export const scenarios: Scenario[] = [
     const details = { from: GATEWAY.mac, to: INTRUDER.mac, reason: 'gratuitous' };
     return { capture, expect: [finding('arp-address-moved', GATEWAY.ip, { severity: 'info', details })] };
   }),
+  twin(KIND, 'a failover announced twice, seen on a trunk', 'the new firewall passes packets on, but not to or from the old one', () => {
+    const capture = new Lan();
+    stableOwners(capture);
+    const next = { mac: INTRUDER.mac, ip: GATEWAY.ip };
+    const passOn = (id: number): void => {
+      const request = echoRequest({ from: VICTIM.ip, to: FAR, id, seq: 1 });
+      capture.wait(0.7).unicast(request, VICTIM.mac, next.mac, { vlans: [10] });
+      capture.wait(0.0002).unicast(forwarded(request), next.mac, mac(0x99), { vlans: [20] });
+    };
+    for (const burst of [1, 2]) {
+      for (let i = 0; i < 5; i++) capture.wait(0.2).broadcast(gratuitousReply(next), next.mac);
+      for (let i = 0; i < 4; i++) passOn(10 * burst + i);
+    }
+    const details = { from: GATEWAY.mac, to: next.mac, reason: 'gratuitous' };
+    return { capture, expect: [finding('arp-address-moved', GATEWAY.ip, { severity: 'info', details })] };
+  }),
   twin(KIND, 'one claim alone', 'a single unsolicited packet is nothing', () => {
     const capture = new Lan();
     stableOwners(capture);

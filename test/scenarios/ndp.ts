@@ -197,6 +197,19 @@ export const scenarios: Scenario[] = [
     capture.wait(3);
     return { capture };
   }),
+  twin(
+    DUPLICATE,
+    'a host behind a repeater takes its address',
+    'the repeater sends both under its own MAC; inside, the host names its own',
+    () => {
+      const capture = new Lan();
+      detect(capture, X, SHARED, 0x1111);
+      const announced = neighborAdvertisement({ from: SHARED, to: ALL_NODES, target: SHARED, targetMac: Y, solicited: false });
+      capture.wait(1.1).unicast(announced, X, group(ALL_NODES));
+      capture.wait(3);
+      return { capture };
+    },
+  ),
   twin(DUPLICATE, 'the same address in two VLANs', 'each VLAN has its own', () => {
     const capture = new Lan();
     detect(capture, X, SHARED, 0x1111, { vlans: [10] });

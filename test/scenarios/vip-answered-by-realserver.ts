@@ -94,6 +94,17 @@ export const scenarios: Scenario[] = [
     }
     return { capture };
   }),
+  twin(KIND, 'arping once a second while the backup takes over', 'each question has one answer', () => {
+    const capture = new Lan();
+    for (let second = 0; second < 20; second++) {
+      const master = second < 10 ? DIRECTOR : SERVER;
+      const advert = vrrp({ from: master.ip, virtualRouter: 9, priority: second < 10 ? 150 : 100, addresses: [VIP] });
+      capture.at(second).unicast(advert, master.mac, VRRP_GROUP);
+      capture.wait(0.4).ask(CLIENT, VIP, answers([master]));
+    }
+    const details = { from: DIRECTOR.mac, to: SERVER.mac, reason: 'vrrp' };
+    return { capture, expect: [finding('arp-address-moved', VIP, { severity: 'info', details })] };
+  }),
   twin(KIND, 'only the director answers', 'real servers answer for their own addresses', () => {
     const capture = new Lan();
     for (let i = 0; i < 3; i++) {

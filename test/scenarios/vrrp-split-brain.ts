@@ -1,4 +1,4 @@
-import { carp, type Host, multicastMac, PacketType, vrrp, vrrp6Mac, vrrpMac } from '../craft/index.ts';
+import { carp, type Host, hsrp, hsrpMac, multicastMac, OldAnyCapture, PacketType, vrrp, vrrp6Mac, vrrpMac } from '../craft/index.ts';
 import { finding, incident, type Scenario, twin } from './scenario.ts';
 import { card, Lan, LinuxHost } from './stage.ts';
 
@@ -130,6 +130,28 @@ export const scenarios: Scenario[] = [
     for (let i = 0; i < 12; i++) {
       advertise(capture, i, FIRST, { version: 3 });
       advertise(capture, i + 0.4, SECOND6);
+    }
+    return { capture };
+  }),
+  twin(KIND, 'the same number in two networks whose tags a mirror strips', 'other virtual addresses: another group', () => {
+    const capture = new Lan();
+    const group = multicastMac('224.0.0.2') ?? '';
+    for (let i = 0; i < 12; i++) {
+      const hellos = [
+        hsrp({ from: '10.0.10.2', group: 1, priority: 110, address: '10.0.10.1' }),
+        hsrp({ from: '10.0.20.3', group: 1, priority: 110, address: '10.0.20.1' }),
+      ];
+      for (const [n, hello] of hellos.entries()) capture.at(3 * i + n).unicast(hello, hsrpMac(1), group);
+    }
+    return { capture };
+  }),
+  twin(KIND, 'the same number on two cards, LINUX_SLL without an interface', 'other virtual addresses: another virtual router', () => {
+    const capture = new OldAnyCapture();
+    for (let i = 0; i < 12; i++) {
+      for (const [n, net] of ['10.0.10', '10.0.20'].entries()) {
+        const advert = vrrp({ from: `${net}.${2 + n}`, virtualRouter: ROUTER, priority: 110, addresses: [`${net}.1`, `${net}.9`] });
+        capture.at(i + 0.5 * n).cooked({ packetType: PacketType.Multicast, address: [FIRST, SECOND][n]?.mac ?? '' }, advert);
+      }
     }
     return { capture };
   }),
