@@ -1,6 +1,6 @@
 import { commonPrefixLength, type Endpoint, endpointText, isIpv6Text } from '../net/ip.ts';
 import { Evidence } from '../track/evidence.ts';
-import type { MatchStrength, WrongSource } from '../track/udp.ts';
+import type { MatchStrength, WrongSource } from '../track/wrong-sources.ts';
 import { type Confidence, confidences, type Draft, type FindingKind, lessSure, type Remedy } from './kind.ts';
 import type { Knowledge } from './knowledge.ts';
 import { count, list, object, oneOf, text, textOrNull } from './schemas.ts';
@@ -78,7 +78,7 @@ export const udpReplyWrongSource: FindingKind<WrongReplyDetails> = {
 /** All wrong sources of one client address and one asked server, over all ports of the client. */
 export function* wrongReplies(knowledge: Knowledge): Generator<Draft<WrongReplyDetails>> {
   const groups = new Map<string, WrongSource[]>();
-  for (const wrong of knowledge.udp.wrong.values()) {
+  for (const wrong of knowledge.udp.wrong.list) {
     const key = `${wrong.client.ip}|${endpointText(wrong.asked)}|${wrong.path}`;
     groups.set(key, [...(groups.get(key) ?? []), wrong]);
   }
@@ -93,10 +93,11 @@ function judge(group: WrongSource[], knowledge: Knowledge): Draft<WrongReplyDeta
   const [first] = inOrder;
   if (!first) return undefined;
   const best = strongest(inOrder);
-  const confidence = confidenceOf(inOrder, best.strength, knowledge);
   const { client, asked, path } = first;
   const { clientPorts, requests, repliesRight } = knowledge.udp.totalsOf(client.ip, asked, path);
   const repliesWrong = inOrder.reduce((sum, { packets }) => sum + packets, 0);
+  const another = repliesWrong < requests * RARELY ? inOrder.find(({ from }) => isServerOf(client, from, path, knowledge)) : undefined;
+  const confidence = another ? 'possible' : confidenceOf(inOrder, best.strength, knowledge);
   const answeredFrom = sources(inOrder);
   const pattern = answeredFrom.length > 1 || repliesRight > 0 ? 'rotating' : 'fixed';
   const rejected = inOrder.reduce((sum, wrong) => sum + wrong.rejected, 0);
@@ -125,10 +126,19 @@ function judge(group: WrongSource[], knowledge: Knowledge): Draft<WrongReplyDeta
     },
     count: repliesWrong,
     evidence,
-    because: because(inOrder, best, { repliesRight, pattern, rejected, sources: answeredFrom.length }),
+    because: because(inOrder, best, { repliesRight, pattern, rejected, sources: answeredFrom.length, another }),
     ruledOut: ruledOut(best.wrong),
     remedies: [...remedies(protocol, asked), ...(confidence === 'certain' ? [] : surer(inOrder, asked, answeredFrom))],
   };
+}
+
+/** An answer from elsewhere to fewer than one in so many requests: the capture misses a packet now and then, too. */
+const RARELY = 1 / 20;
+
+/** Whether the client asks the wrong source things of its own, and is answered: a resolver beside the other one. */
+function isServerOf(client: Endpoint, from: Required<Endpoint>, path: number, { udp }: Knowledge): boolean {
+  const { requests, repliesRight } = udp.totalsOf(client.ip, from, path);
+  return requests > 0 && repliesRight > 0;
 }
 
 const STRENGTHS: readonly MatchStrength[] = ['exact', 'ports-certain', 'weak', 'ports-likely', 'ports-possible'];
@@ -214,9 +224,14 @@ interface Course {
   pattern: 'fixed' | 'rotating';
   rejected: number;
   sources: number;
+  another: WrongSource | undefined;
 }
 
-function because(group: WrongSource[], { wrong, strength }: Best, { repliesRight, pattern, rejected, sources: many }: Course): string[] {
+function because(
+  group: WrongSource[],
+  { wrong, strength }: Best,
+  { repliesRight, pattern, rejected, sources: many, another }: Course,
+): string[] {
   const request = wrong.evidence.firstOf('request');
   const reply = wrong.evidence.firstOf('wrong-reply') ?? wrong.first;
   const sentences = [
@@ -233,7 +248,11 @@ function because(group: WrongSource[], { wrong, strength }: Best, { repliesRight
       `${where}Why the server chose the source is not in the packets: a socket that is not bound to an address is the usual cause.`,
     );
   }
-  if (pattern === 'rotating') {
+  if (another) {
+    sentences.push(
+      `${another.client.ip} asks ${endpointText(another.from)} too, and nearly all that it asks is answered by whom it asked or by nobody: this is consistent with a repeated question that the capture missed.`,
+    );
+  } else if (pattern === 'rotating') {
     sentences.push(
       repliesRight > 0
         ? `Other answers come from the right address (${repliesRight}): the source changes from answer to answer or from one client port to the next, as with several default routes.`

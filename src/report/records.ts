@@ -6,8 +6,9 @@ import type { IcmpError } from '../track/icmp.ts';
 import type { ObservedInterface } from '../track/interfaces.ts';
 import type { RecordKind, RecordKinds, RecordStore, WireguardRecord } from '../track/records.ts';
 import type { Stamp } from '../track/stamp.ts';
-import type { UdpConversation, WrongSource } from '../track/udp.ts';
+import type { UdpConversation } from '../track/udp.ts';
 import type { FullEndpoint } from '../track/wireguard/peers.ts';
+import type { WrongSource } from '../track/wrong-sources.ts';
 import { pathNames } from '../wire/encapsulation.ts';
 import { indexText } from '../wire/wireguard.ts';
 

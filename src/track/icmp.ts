@@ -19,6 +19,7 @@ import { addressText, isSameAddress, writeAddress } from './flows.ts';
 import type { KinshipTracker } from './kinship.ts';
 import { readStamp, STAMP_WORDS, type Stamp, stampedAt, stampOf, writeStamp } from './stamp.ts';
 import { NONE, Table } from './table.ts';
+import { NAT_COPY_SEC } from './wrong-sources.ts';
 
 const MOST_ECHOES = 32_768;
 /** `ping` waits for ten seconds at most. */
@@ -29,19 +30,21 @@ const SAMPLE = 64;
 
 /*
  * An echo request: key client address 4 | id and sequence 1 | path 1; own words flags 1 | asked 1 | asked address 4 | payload hash 1 | length 1 |
- * destination MAC 2 | stamp 8
+ * destination MAC 2 | stamp 8 | time of the answer from the asked address 2
  */
 const FLAGS = 0;
 const TO_ALL = 1;
 const PERHAPS_TO_ALL = 2;
 const REQUEST_IN = 4;
+const ANSWERED = 8;
 const ASKED_COUNT = 1;
 const ASKED = 2;
 const HASH = 6;
 const LENGTH = 7;
 const MAC = 8;
 const STAMP = 10;
-const ECHO_WORDS = STAMP + STAMP_WORDS;
+const ANSWERED_AT = STAMP + STAMP_WORDS;
+const ECHO_WORDS = ANSWERED_AT + 2;
 
 /** Echo replies to one client from an address that it did not ping. */
 export interface WrongEcho {
@@ -81,6 +84,8 @@ export class IcmpTracker {
   private readonly quote = new QuotedPacket();
   private readonly kinship: KinshipTracker;
   private readonly events: IcmpEvents;
+  /** The latest reply from elsewhere, and which echo it answers: until it is sure that it is no sighting before NAT. */
+  private latest: { echo: number; at: number; wrong: WrongEcho; from: string } | undefined;
 
   constructor(clock: Packet, kinship: KinshipTracker, events: IcmpEvents) {
     this.echoes = new Table({ words: 6, own: ECHO_WORDS, limit: MOST_ECHOES, idleSec: ECHO_SEC, clock });
@@ -106,6 +111,7 @@ export class IcmpTracker {
 
   finish(): void {
     this.echoes.clear();
+    this.latest = undefined;
   }
 
   private request(packet: Packet): void {
@@ -141,16 +147,30 @@ export class IcmpTracker {
     if (words[own + ASKED_COUNT] !== 1 || flags & TO_ALL) return;
     if (packet.at - stampedAt(echoes, own + STAMP) > ECHO_SEC) return;
     if (isSameAddress(words, own + ASKED, packet, true)) {
+      words[own + FLAGS] = flags | ANSWERED;
+      echoes.doubles[(own + ANSWERED_AT) >> 1] = packet.at;
+      if (this.latest?.echo === id && packet.at - this.latest.at < NAT_COPY_SEC) this.withdraw(this.latest);
       this.cross(own, packet);
       return;
     }
+    if (flags & ANSWERED && packet.at - (echoes.doubles[(own + ANSWERED_AT) >> 1] ?? 0) < NAT_COPY_SEC) return;
     if (words[own + LENGTH] !== packet.payloadLength || words[own + HASH] !== payloadHash(packet)) return;
     const asked = addressText(words, own + ASKED);
     if (flags & PERHAPS_TO_ALL && isBroadcastOf(asked, packet)) return;
     const client = packet.destinationIp;
     const from = packet.sourceIp;
     if (isLoopbackIp(asked) || from === client || asked === client) return;
-    this.wrongReply(packet, client, asked, from, readStamp(echoes, own + STAMP), (flags & REQUEST_IN) !== 0);
+    const wrong = this.wrongReply(packet, client, asked, from, readStamp(echoes, own + STAMP), (flags & REQUEST_IN) !== 0);
+    this.latest = { echo: id, at: packet.at, wrong, from };
+  }
+
+  /** The same reply comes from the asked address too, at once: both sides of a NAT are seen. */
+  private withdraw({ wrong, from }: { wrong: WrongEcho; from: string }): void {
+    this.latest = undefined;
+    wrong.repliesWrong--;
+    const source = wrong.answeredFrom.get(from);
+    if (source && --source.packets <= 0) wrong.answeredFrom.delete(from);
+    if (wrong.repliesWrong <= 0) this.wrong.delete(keyOf(wrong));
   }
 
   /** In by one MAC, out by another: both are one machine. */
@@ -162,9 +182,9 @@ export class IcmpTracker {
     }
   }
 
-  private wrongReply(packet: Packet, client: string, asked: string, from: string, request: Stamp, requestIn: boolean): void {
+  private wrongReply(packet: Packet, client: string, asked: string, from: string, request: Stamp, requestIn: boolean): WrongEcho {
     const stamp = stampOf(packet);
-    const wrong = this.wrong.take(`${client}|${asked}|${packet.path}`, () => ({
+    const wrong = this.wrong.take(keyOf({ client, asked, path: packet.path }), () => ({
       client,
       asked,
       path: packet.path,
@@ -180,6 +200,7 @@ export class IcmpTracker {
     wrong.answeredFrom.set(from, source);
     wrong.evidence.add('request', request);
     wrong.evidence.add('wrong-reply', stamp, `from ${from}`);
+    return wrong;
   }
 
   private error(packet: Packet): void {
@@ -212,6 +233,8 @@ export class IcmpTracker {
     key[5] = packet.path;
   }
 }
+
+const keyOf = ({ client, asked, path }: Pick<WrongEcho, 'client' | 'asked' | 'path'>): string => `${client}|${asked}|${path}`;
 
 const payloadHash = (packet: Packet): number =>
   hashOctets(packet.view, packet.payloadAt, Math.min(packet.payloadCaptured, SAMPLE), HASH_STARTS[0]);

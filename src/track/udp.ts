@@ -1,27 +1,23 @@
 import { Direction } from '../frame.ts';
-import { type Endpoint, endpointText, ipWords, isLinkLocalIp, isLoopbackIp } from '../net/ip.ts';
+import { type Endpoint, ipWords } from '../net/ip.ts';
 import type { QuotedPacket } from '../wire/icmp.ts';
 import type { Packet } from '../wire/packet.ts';
 import { Transaction } from '../wire/transaction.ts';
 import { recogniseUdp, UdpProtocol, udpProtocolByPort, udpProtocolInfo } from '../wire/udp-protocol.ts';
 import { isWireguard } from '../wire/wireguard.ts';
-import { BoundedMap } from './bounded-map.ts';
 import { isBroadcastOf, isForAll, isPerhapsForAll } from './casting.ts';
-import { Evidence } from './evidence.ts';
 import { addressText, FlowTable, isSameAddress, writeAddress } from './flows.ts';
 import { holdsSample, keepSample, SAMPLE_WORDS, sampleLength } from './sample.ts';
-import { readStamp, STAMP_WORDS, type Stamp, stampedAt, stampOf, writeStamp } from './stamp.ts';
+import { readStamp, STAMP_WORDS, stampedAt, writeStamp } from './stamp.ts';
 import { NONE, Table } from './table.ts';
+import { NAT_COPY_SEC, type WrongSource, WrongSourceBook } from './wrong-sources.ts';
 
 const MOST_FLOWS = 131_072;
 const MOST_TRANSACTIONS = 32_768;
 const MOST_CLIENTS = 65_536;
-const MOST_MISANSWERED = 8192;
 const MOST_TOTALS = 65_536;
 /** Packets after which a conversation whose protocol is still unknown is not looked into any more. */
 const MOST_INSPECTED = 8;
-/** A question may be seen after its answer by this much. */
-const OUT_OF_ORDER_SEC = 0.02;
 
 // Matching by ports alone.
 /** Requests older than this are no reason for an answer; and an answer comes sooner than this after the last of them. */
@@ -51,7 +47,7 @@ const SAMPLE_SHIFT = 24;
 
 /*
  * A transaction: key client address 4 | client port and protocol 1 | path 1 | identifier 3; own words flags 1 | asked servers 1 |
- * asked 2 x (address 4 | port 1) | latest request: stamp 8
+ * asked 2 x (address 4 | port 1) | latest request: stamp 8 | time of the latest answer from an asked address 2
  */
 const FLAGS = 0;
 const FROM_ANYWHERE = 1;
@@ -59,45 +55,18 @@ const REQUEST_IN = 2;
 const REQUEST_OUT = 4;
 /** The link layer does not show whether the request went to one host or to all. */
 const PERHAPS_TO_ALL = 8;
+const ANSWERED = 16;
 const ASKED_COUNT = 1;
 const ASKED = 2;
 const ASKED_WORDS = 5;
 const MOST_ASKED_AT_ONCE = 2;
 const ASKED_STAMP = ASKED + MOST_ASKED_AT_ONCE * ASKED_WORDS;
-const TRANSACTION_WORDS = ASKED_STAMP + STAMP_WORDS;
+const ANSWERED_AT = ASKED_STAMP + STAMP_WORDS;
+const TRANSACTION_WORDS = ANSWERED_AT + 2;
 
 /** A client's flows to servers, the latest MOST_ASKED: flow id and serial. */
 const CLIENT_WORDS = 2 * MOST_ASKED + 1;
 const NEXT = 2 * MOST_ASKED;
-
-/** How an answer was connected with its request. */
-export type MatchStrength = 'exact' | 'weak' | 'ports-certain' | 'ports-likely' | 'ports-possible';
-
-/** Answers to one client port that came from an address nobody asked. */
-export interface WrongSource {
-  client: Required<Endpoint>;
-  asked: Required<Endpoint>;
-  from: Required<Endpoint>;
-  path: number;
-  protocol: string | null;
-  matchedBy: string;
-  packets: number;
-  /** Different requests among those that were answered so. */
-  cases: number;
-  lastRequest: number;
-  /** Answers by the strength of their match; the case counts by its strongest. */
-  strengths: Set<MatchStrength>;
-  /** Request in and answer out were seen on the answering host itself; or the other way round, on the client. */
-  atServer: boolean;
-  atClient: boolean;
-  /** The snaplen cut an answer: more might have been told by its payload. */
-  truncated: boolean;
-  /** The client's ICMP port unreachable that quote such an answer. */
-  rejected: number;
-  first: Stamp;
-  last: Stamp;
-  evidence: Evidence;
-}
 
 /** A conversation that is over: two endpoints, the client first. */
 export interface UdpConversation {
@@ -134,11 +103,7 @@ export class UdpTracker {
   private readonly transactions: Table;
   private readonly clients: Table;
   private readonly transaction = new Transaction();
-  /** By client port, asked server and wrong source. */
-  readonly wrong = new BoundedMap<string, WrongSource>(MOST_MISANSWERED);
-  /** Those of a flow from the wrong source, by its serial: for withdrawing, and for rejections. */
-  private readonly wrongByFlow = new BoundedMap<number, WrongSource[]>(MOST_MISANSWERED);
-  private readonly wrongByAsked = new BoundedMap<string, WrongSource[]>(MOST_MISANSWERED);
+  readonly wrong = new WrongSourceBook();
   /** By client address, asked address, its port, and path: conversations, requests, right replies. */
   private readonly totals: Table;
   private readonly events: UdpEvents;
@@ -180,9 +145,12 @@ export class UdpTracker {
     const isFollowed = read !== undefined && this.follow(packet, id, protocol, read);
     if (flows.fromLower !== flows.openedByLower(id)) {
       words[own + UNANSWERED] = 0;
-      if (this.wrongByFlow.size > 0) this.withdraw(flows.serialOf(id));
+      if (!this.wrong.isQuiet) this.answeredRightly(packet, id);
+    } else if (protocol === UdpProtocol.Discovery) {
+      // Whoever answers the port later may answer this.
+      this.request(packet, own);
     } else if (matchedByPorts) {
-      if (!isFollowed && (flows.isNew || this.wrongByFlow.size > 0)) this.checkPorts(packet, id);
+      if (!isFollowed && (flows.isNew || !this.wrong.isQuiet)) this.checkPorts(packet, id);
       this.request(packet, own);
     }
   }
@@ -194,15 +162,9 @@ export class UdpTracker {
 
   /** A client said by ICMP that it does not want the quoted packet. */
   reject(quote: QuotedPacket, packet: Packet): void {
-    if (this.wrongByFlow.size === 0 || quote.sourcePort < 0) return;
+    if (this.wrong.isQuiet || quote.sourcePort < 0) return;
     const id = this.flows.findQuoted(quote, packet.path);
-    if (id === NONE) return;
-    for (const wrong of this.wrongByFlow.get(this.flows.serialOf(id)) ?? []) {
-      if (wrong.from.ip !== quote.sourceIp || wrong.from.port !== quote.sourcePort) continue;
-      wrong.rejected++;
-      wrong.evidence.add('rejection', stampOf(packet));
-      if (wrong.matchedBy === 'ports') wrong.strengths.add('ports-certain');
-    }
+    if (id !== NONE) this.wrong.reject(this.flows.serialOf(id), quote, packet);
   }
 
   /** What all ports of a client address asked a server, as far as the conversations are over; call after `finish`. */
@@ -228,8 +190,7 @@ export class UdpTracker {
     this.flows.table.clear();
     this.transactions.clear();
     this.clients.clear();
-    this.wrongByFlow.clear();
-    this.wrongByAsked.clear();
+    this.wrong.finish();
   }
 
   /** After `finish`: what was found is forgotten. */
@@ -261,6 +222,13 @@ export class UdpTracker {
     }
     words[own + PROTOCOL] = protocol;
     return protocol;
+  }
+
+  /** A packet from the end that did not open the flow. */
+  private answeredRightly(packet: Packet, id: number): void {
+    const { flows, wrong } = this;
+    wrong.withdraw(flows.serialOf(id));
+    if (wrong.mayBeCopied(packet.at)) wrong.withdrawCopied(flows.endOf(id, !flows.fromLower), flows.endOf(id, flows.fromLower), packet);
   }
 
   // By identifier.
@@ -304,7 +272,7 @@ export class UdpTracker {
       words[at + 4] = packet.destinationPort;
     }
     words[own + ASKED_COUNT] = count + 1;
-    if (count > 0 && this.wrongByFlow.size > 0) this.withdrawAsked(flow, packet.at);
+    if (count > 0 && !this.wrong.isQuiet) this.wrong.withdrawAsked(flow, packet.at);
   }
 
   private answered(packet: Packet, id: number, protocol: number, found: number): void {
@@ -316,19 +284,27 @@ export class UdpTracker {
     if (count > MOST_ASKED_AT_ONCE || (words[own + FLAGS] ?? 0) & FROM_ANYWHERE) return;
     if (packet.at - stampedAt(transactions, own + ASKED_STAMP) > transaction.withinSec) return;
     // Another port of a server that was asked is not this fault.
-    for (let i = 0; i < count; i++) if (this.isAskedAddress(own, i, packet, true)) return;
+    for (let i = 0; i < count; i++) {
+      if (!this.isAskedAddress(own, i, packet, true)) continue;
+      words[own + FLAGS] = (words[own + FLAGS] ?? 0) | ANSWERED;
+      transactions.doubles[(own + ANSWERED_AT) >> 1] = packet.at;
+      return;
+    }
+    const flags = words[own + FLAGS] ?? 0;
+    // The answer on its other side of a NAT was seen just now.
+    if (flags & ANSWERED && packet.at - (transactions.doubles[(own + ANSWERED_AT) >> 1] ?? 0) < NAT_COPY_SEC) return;
     // A relay hands over to a server that the client has spoken to before.
     if (protocol === UdpProtocol.Stun && flows.packetsFrom(id, !flows.fromLower) > 0) return;
     const at = own + ASKED;
     const asked = { ip: addressText(words, at), port: words[at + 4] ?? 0 };
     const isOtherPort = asked.port !== packet.sourcePort && protocol !== UdpProtocol.Tftp;
-    const flags = words[own + FLAGS] ?? 0;
     if (flags & PERHAPS_TO_ALL && isBroadcastOf(asked.ip, packet)) return;
-    const wrong = this.wrongSource(packet, asked, udpProtocolInfo(protocol).matchedBy ?? 'ports', udpProtocolInfo(protocol).name);
+    const wrong = this.wrong.of(packet, asked, udpProtocolInfo(protocol).matchedBy ?? 'ports', udpProtocolInfo(protocol).name);
     if (!wrong) return;
     if (flags & REQUEST_IN && packet.direction === Direction.Out) wrong.atServer = true;
     if (flags & REQUEST_OUT && packet.direction === Direction.In) wrong.atClient = true;
-    this.count(wrong, packet, readStamp(transactions, own + ASKED_STAMP), transaction.weak || isOtherPort ? 'weak' : 'exact');
+    const strength = transaction.weak || isOtherPort ? 'weak' : 'exact';
+    this.wrong.count(wrong, packet, readStamp(transactions, own + ASKED_STAMP), strength, flows.serialOf(id));
   }
 
   private writeTransaction(packet: Packet, byClient: boolean, protocol: number, id0: number, id1: number, id2: number): void {
@@ -363,7 +339,7 @@ export class UdpTracker {
     const { flows } = this;
     const { sourcePort, destinationPort } = packet;
     if (destinationPort < LOWEST_CLIENT_PORT || destinationPort === sourcePort) return;
-    if (!flows.isNew && !this.wrongByFlow.has(flows.serialOf(id))) return;
+    if (!flows.isNew && !this.wrong.hasFlow(flows.serialOf(id))) return;
     const asked = this.onlyUnanswered(packet);
     if (asked === NONE) return;
     const own = flows.wordsOf(asked);
@@ -382,12 +358,12 @@ export class UdpTracker {
     const atClient = direction === Direction.Out && packet.direction === Direction.In;
     const echoes = holdsSample(packet, words, own + SAMPLE, origin >> SAMPLE_SHIFT);
     // What the payload did not say is not known.
-    const wrong = this.wrongSource(packet, askedEnd, 'ports', null);
+    const wrong = this.wrong.of(packet, askedEnd, 'ports', null);
     if (!wrong) return;
     wrong.atServer ||= atServer;
     wrong.atClient ||= atClient;
     const strength = atServer && echoes ? 'ports-certain' : atServer || echoes ? 'ports-likely' : 'ports-possible';
-    this.count(wrong, packet, readStamp(flows.table, own + REQUEST), strength);
+    this.wrong.count(wrong, packet, readStamp(flows.table, own + REQUEST), strength, flows.serialOf(id));
   }
 
   /** The flow of the only server that the packet's receiver has asked and not heard of; NONE where there is none, or more than one. */
@@ -452,84 +428,13 @@ export class UdpTracker {
     key[5] = packet.path;
   }
 
-  // What was found.
-
-  private wrongSource(packet: Packet, asked: Required<Endpoint>, matchedBy: string, protocol: string | null): WrongSource | undefined {
-    const client = { ip: packet.destinationIp, port: packet.destinationPort };
-    const from = { ip: packet.sourceIp, port: packet.sourcePort };
-    // Loopback is one host; link-local and global addresses of one host answer for each other (RFC 6724).
-    if (isLoopbackIp(asked.ip) || isLoopbackIp(from.ip) || from.ip === client.ip || isLinkLocalIp(asked.ip) !== isLinkLocalIp(from.ip))
-      return undefined;
-    const stamp = stampOf(packet);
-    return this.wrong.take(wrongKey({ client, asked, from, path: packet.path, matchedBy }), () => {
-      const wrong: WrongSource = {
-        client,
-        asked,
-        from,
-        path: packet.path,
-        protocol,
-        matchedBy,
-        packets: 0,
-        cases: 0,
-        lastRequest: -1,
-        strengths: new Set(),
-        atServer: false,
-        atClient: false,
-        truncated: false,
-        rejected: 0,
-        first: stamp,
-        last: stamp,
-        evidence: new Evidence(),
-      };
-      this.wrongByAsked.take(askedKey(client, asked, packet.path), () => []).push(wrong);
-      return wrong;
-    });
-  }
-
-  private count(wrong: WrongSource, packet: Packet, request: Stamp, strength: MatchStrength): void {
-    wrong.packets++;
-    if (wrong.lastRequest !== request.frame) wrong.cases++;
-    wrong.lastRequest = request.frame;
-    wrong.truncated ||= packet.payloadCaptured < packet.payloadLength;
-    wrong.last = stampOf(packet);
-    wrong.strengths.add(strength);
-    wrong.evidence.add('request', request);
-    wrong.evidence.add('wrong-reply', wrong.last, `from ${endpointText(wrong.from)}`);
-    this.noteFlow(wrong);
-  }
-
-  private noteFlow(wrong: WrongSource): void {
-    const ofFlow = this.wrongByFlow.take(this.flows.serialOf(this.flows.observedId), () => []);
-    if (!ofFlow.includes(wrong)) ofFlow.push(wrong);
-  }
-
-  /** The client speaks to the supposed wrong source itself: it is another peer, and what was matched by ports alone never was an answer. */
-  private withdraw(serial: number): void {
-    const ofFlow = this.wrongByFlow.get(serial);
-    if (!ofFlow) return;
-    for (const wrong of ofFlow) {
-      if (wrong.matchedBy === 'ports') this.wrong.delete(wrongKey(wrong));
-    }
-    const left = ofFlow.filter(({ matchedBy }) => matchedBy !== 'ports');
-    if (left.length > 0) this.wrongByFlow.set(serial, left);
-    else this.wrongByFlow.delete(serial);
-  }
-
-  /** The same was asked there too, though its answer was seen first: cards of a host are captured one after the other. */
-  private withdrawAsked(serial: number, now: number): void {
-    for (const wrong of this.wrongByFlow.get(serial) ?? []) {
-      if (wrong.matchedBy === 'ports' || now - wrong.last.at > OUT_OF_ORDER_SEC) continue;
-      wrong.packets--;
-      wrong.cases--;
-      if (wrong.packets <= 0) this.wrong.delete(wrongKey(wrong));
-    }
-  }
+  // What is over.
 
   private leave(id: number): void {
     const { flows } = this;
     const clientIsLower = this.clientIsLower(id);
     // What came from a wrong source is told with the conversation that it answers.
-    if (!this.wrongByFlow.has(flows.serialOf(id))) this.events.conversation(() => this.conversation(id, clientIsLower));
+    if (!this.wrong.hasFlow(flows.serialOf(id))) this.events.conversation(() => this.conversation(id, clientIsLower));
     this.addTotals(id, clientIsLower);
   }
 
@@ -567,7 +472,6 @@ export class UdpTracker {
     const client = flows.endOf(id, clientIsLower);
     const asked = flows.endOf(id, !clientIsLower);
     const path = flows.pathOf(id);
-    const wrong = this.wrongByAsked.get(askedKey(client, asked, path)) ?? [];
     return {
       input: (words[own + ORIGIN] ?? 0) & 0xffff,
       client,
@@ -578,19 +482,9 @@ export class UdpTracker {
       repliesRight: flows.packetsFrom(id, !clientIsLower),
       firstFrame: doubles[(own + FIRST_FRAME) >> 1] ?? 0,
       lastFrame: doubles[(own + LAST_FRAME) >> 1] ?? 0,
-      wrong: wrong.filter((each) => this.wrong.has(wrongKey(each))),
+      wrong: this.wrong.answersFor(client, asked, path),
     };
   }
 }
 
 const isServicePort = (port: number): boolean => port < LOWEST_CLIENT_PORT || udpProtocolByPort(port) !== UdpProtocol.Undecided;
-
-const askedKey = (client: Endpoint, asked: Endpoint, path: number): string => `${endpointText(client)}|${endpointText(asked)}|${path}`;
-const wrongKey = ({
-  client,
-  asked,
-  from,
-  path,
-  matchedBy,
-}: Pick<WrongSource, 'client' | 'asked' | 'from' | 'path' | 'matchedBy'>): string =>
-  `${endpointText(client)}|${endpointText(asked)}|${endpointText(from)}|${path}|${matchedBy}`;

@@ -117,6 +117,19 @@ export const scenarios: Scenario[] = [
     }
     return { capture };
   }),
+  twin(KIND, 'address translation on any, one packet missed', 'the reply shows both addresses at once, too', () => {
+    const capture = new LinuxHost();
+    const inside = '10.0.0.7';
+    for (const seq of [1, 2, 3]) {
+      const leg = { id: ID, seq };
+      capture.incoming(echoRequest({ from: CLIENT.ip, to: SERVER, ...leg, ttl: 60 }), 2, ROUTER.mac);
+      if (seq !== 2) capture.wait(0.00003).outgoing(echoRequest({ from: CLIENT.ip, to: inside, ...leg, ttl: 59 }), 3, mac(0x0b));
+      capture.wait(0.004).incoming(echoReply({ from: inside, to: CLIENT.ip, ...leg }), 3, mac(0x77));
+      capture.wait(0.00003).outgoing(echoReply({ from: SERVER, to: CLIENT.ip, ...leg, ttl: 63 }), 2, mac(0x0a));
+      capture.wait(1);
+    }
+    return { capture };
+  }),
   twin(KIND, 'loopback', 'tests of the own host', () => {
     const capture = new LinuxHost();
     for (const seq of [1, 2]) {

@@ -54,6 +54,16 @@ const ports: Scenario[] = [
   quiet('ports only: another port of the other address', 'the reply must come from the port that was asked', (seat) => {
     talk(seat, { client: c(40_004), asked: `${ASKED}:${PORT}`, from: `${WRONG}:6201`, request: QUESTION, reply: ANSWER });
   }),
+  ...['255.255.255.255', '239.1.2.3'].map((all) =>
+    quiet(`ports only: ${all} is asked beside a silent device`, 'who answers may answer the question to all', (seat) => {
+      for (let i = 0; i < 4; i++) {
+        seat.toServer(c(40_010), `${all}:${PORT}`, QUESTION);
+        seat.wait(0.001).toServer(c(40_010), `${ASKED}:${PORT}`, QUESTION);
+        for (const from of [WRONG, WORSE]) seat.wait(0.05).toClient(`${from}:${PORT}`, c(40_010), QUESTION);
+        seat.wait(10);
+      }
+    }),
+  ),
   quiet('ports only: two servers are asked', 'which of them did not answer is unknown', (seat) => {
     seat.toServer(c(40_005), `${ASKED}:${PORT}`, QUESTION);
     seat.wait(0.001).toServer(c(40_005), `${WORSE}:${PORT}`, QUESTION);
@@ -192,16 +202,18 @@ const streams: Scenario[] = [
 
 const LONG = 20 + 8 + 100;
 
-/** A router or node on any: each packet comes in and leaves, with addresses that it rewrites. */
+/** A router or node on any: each packet comes in and leaves, with addresses that it rewrites; the capture may miss the request that leaves. */
 function translated(
   host: LinuxHost,
   leg: { client: string; asked: string; insideClient: string; server: string; payloads: [Uint8Array, Uint8Array] },
+  unseen = false,
 ): void {
   const { client, asked, insideClient, server, payloads } = leg;
   const [request, reply] = payloads;
   const hop = (ttl: number): IpOptions => ({ ttl });
   host.incoming(udp({ from: client, to: asked, payload: request, ...hop(60) }), 2, mac(0x01));
-  host.wait(0.000_03).outgoing(udp({ from: insideClient, to: server, payload: request, ...hop(59) }), 3, mac(0x0b));
+  host.wait(0.000_03);
+  if (!unseen) host.outgoing(udp({ from: insideClient, to: server, payload: request, ...hop(59) }), 3, mac(0x0b));
   host.wait(0.004).incoming(udp({ from: server, to: insideClient, payload: reply, ...hop(64) }), 3, mac(0x77));
   host.wait(0.000_03).outgoing(udp({ from: asked, to: client, payload: reply, ...hop(63) }), 2, mac(0x0a));
   host.wait(2);
@@ -221,7 +233,31 @@ const bothLegs = (name: string, why: string, ends: { asked: string; insideClient
     return { capture };
   });
 
+const oneUnseen = (name: string, payloads: (n: number) => [Uint8Array, Uint8Array], port: number): Scenario =>
+  twin(WRONG_SOURCE, name, 'the answer shows both addresses at once, too', () => {
+    const capture = new LinuxHost();
+    for (const n of [1, 2, 3, 4]) {
+      const client = c(40_210 + n);
+      const leg = { client, insideClient: client, asked: `${ASKED}:${port}`, server: `10.0.0.53:${port}`, payloads: payloads(n) };
+      translated(capture, leg, n === 3);
+    }
+    return { capture };
+  });
+
 const translations: Scenario[] = [
+  oneUnseen(
+    'NAT on any, one packet missed: DNS',
+    (n) => {
+      const { request, reply } = dns(0x340 + n);
+      return [request, reply];
+    },
+    53,
+  ),
+  oneUnseen(
+    'NAT on any, one packet missed: a service of no known protocol',
+    (n) => [message(`status of ${n}?`), message(`status of ${n}? OK`)],
+    PORT,
+  ),
   bothLegs('NAT on any: the destination', 'each leg pairs with itself', { asked: `${ASKED}:53`, server: '10.0.0.53:53' }),
   bothLegs('NAT on any: the source', 'the inner leg has another client', {
     asked: `${ASKED}:53`,

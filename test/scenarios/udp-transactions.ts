@@ -173,6 +173,16 @@ const DNS = `${ASKED}:53`;
 const dns = (seat: Seat, id: number, from = DNS, port = 40_000 + id): number[] =>
   talk(seat, { client: `${CLIENT.ip}:${port}`, asked: DNS, from, request: dnsQuery({ id }), reply: dnsResponse({ id }) });
 
+const dnsBy = (seat: Seat, id: number, asked: string, from: string): number[] => {
+  const dialogue = {
+    client: `${CLIENT.ip}:40000`,
+    asked: `${asked}:53`,
+    from: `${from}:53`,
+    request: dnsQuery({ id }),
+    reply: dnsResponse({ id }),
+  };
+  return talk(seat.wait(1), dialogue);
+};
 const OPENVPN = `${ASKED}:1194`;
 /** When a client repeats its reset: the pause doubles from 2 s. */
 const RETRIES = [0, 2, 6, 14, 30];
@@ -463,6 +473,22 @@ export const scenarios: Scenario[] = [
       seat.wait(11);
     });
     return { capture: lan, expect: pairs.map(([client, asked]) => wrongSource(asked, { client, confidence: 'certain', count: 1 })) };
+  }),
+  incident(WRONG_SOURCE, 'dns, both addresses of one resolver are asked', 'one in four answers comes from the other: certain', () => {
+    const capture = atClient(new Lan());
+    for (let id = 0; id < 8; id++) {
+      const asked = id % 2 === 0 ? ASKED : WRONG;
+      dnsBy(capture, id, asked, id === 4 ? WRONG : asked);
+    }
+    return { capture, expect: [wrongSource(DNS, { confidence: 'certain', count: 1, details: { requests: 4, repliesRight: 3 } })] };
+  }),
+  incident(WRONG_SOURCE, 'dns, two resolvers, and one question that the capture may have missed', 'one answer of fifty: possible', () => {
+    const capture = atClient(new Lan());
+    for (let id = 0; id < 50; id++) {
+      const asked = id % 2 === 0 ? ASKED : WRONG;
+      dnsBy(capture, id, asked, id === 40 ? WRONG : asked);
+    }
+    return { capture, expect: [wrongSource(DNS, { confidence: 'possible', count: 1, details: { requests: 25, repliesRight: 24 } })] };
   }),
   incident(WRONG_SOURCE, 'a service whose client sees the pod', 'the leg of the client alone: the translation back is missing', () => {
     const capture = atClient(new Lan());
