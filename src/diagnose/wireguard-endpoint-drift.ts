@@ -6,7 +6,7 @@ import { UNANSWERED_ATTEMPTS } from '../track/wireguard/unanswered.ts';
 import type { Draft, FindingKind, Remedy } from './kind.ts';
 import { list, numberOrNull, object, oneOf, text, textOrNull, truth } from './schemas.ts';
 import { durationText, frameText, hedge } from './text.ts';
-import { identitySentence, KEY_ADVICE, type MoveGroup, moveSentence } from './wireguard-moves.ts';
+import { identitySentence, type MoveGroup, moveAdvice, moveSentence, rolesSentence } from './wireguard-moves.ts';
 
 export interface DriftDetails {
   trigger: 'initiation' | 'response' | 'data';
@@ -101,6 +101,7 @@ export function judgeDrift(group: MoveGroup): Draft<DriftDetails> {
     evidence,
     because: [
       `${endpointText(from)} is the side that was contacted: the first initiation of this pair went there.`,
+      ...rolesSentence(move),
       ...triesDuring(move).before,
       moveSentence(move),
       ...(move.trigger === 'initiation'
@@ -115,13 +116,15 @@ export function judgeDrift(group: MoveGroup): Draft<DriftDetails> {
       ...rttSentence(move.handshakeUsBefore, move.handshakeUsAfter),
     ],
     ruledOut: [
-      'Roaming of a client: the side that moved is the contacted one.',
+      move.pair.rolesAssumed
+        ? 'Roaming of a client: very probably not, for the side that moved is the one that was called.'
+        : 'Roaming of a client: the side that moved is the contacted one.',
       'A new binding of a NAT: the address changed, not the port alone.',
       confidence === 'certain'
         ? 'Another peer on that address: it is proven to be the same one.'
         : 'Another peer on that address: the old one sends nothing more.',
     ],
-    remedies: remedies(from, to, observer, confidence === 'certain'),
+    remedies: [...remedies(from, to, observer), ...(confidence === 'certain' ? [] : [moveAdvice(move)])],
   };
 }
 
@@ -149,7 +152,7 @@ function rttSentence(before: number | null, after: number | null): string[] {
     : [`A handshake took ${Math.round(before) / 1e3} ms before and ${Math.round(after) / 1e3} ms after.`];
 }
 
-function remedies(from: Required<Endpoint>, to: Required<Endpoint>, observer: Required<Endpoint>, certain: boolean): Remedy[] {
+function remedies(from: Required<Endpoint>, to: Required<Endpoint>, observer: Required<Endpoint>): Remedy[] {
   const [byPort, byMark, atObserver, keepalive] = wireguardEndpointDrift.remedies;
   const ip = isIpv6Text(from.ip) ? 'ip -6' : 'ip';
   const filled: (Remedy | undefined)[] = [
@@ -170,7 +173,6 @@ function remedies(from: Required<Endpoint>, to: Required<Endpoint>, observer: Re
       commands: [],
     },
     keepalive,
-    certain ? undefined : KEY_ADVICE,
   ];
   return filled.filter((each) => each !== undefined);
 }

@@ -1,7 +1,7 @@
 import { endpointText } from '../net/ip.ts';
 import { Evidence } from '../track/evidence.ts';
 import type { FullEndpoint, Identity, Move } from '../track/wireguard/peers.ts';
-import { type Confidence, lessSure } from './kind.ts';
+import { type Confidence, lessSure, type Remedy } from './kind.ts';
 import type { Knowledge } from './knowledge.ts';
 import { FrameText, frameText } from './text.ts';
 
@@ -93,7 +93,9 @@ function grouped(moves: Move[], { drops }: Knowledge): MoveGroup[] {
   for (const move of moves) {
     const { observer, from, to, pair, peer } = move;
     const key = [observer, from, to].map(endpointText).join('|') + pair.path;
-    const confidence = confidenceOf(move, drops);
+    const surest = confidenceOf(move, drops);
+    // What kind of move it is rests on who contacted whom.
+    const confidence = pair.rolesAssumed && surest === 'certain' ? 'likely' : surest;
     const known = groups.get(key);
     if (known) {
       known.moves.push(move);
@@ -135,8 +137,25 @@ export function moveSentence({ stamp, trigger, to, from, gapSeconds, evidence }:
   return `${FrameText(stamp)} is ${trigger === 'initiation' ? 'an' : 'a'} ${what} from ${endpointText(to)}${silence}.`;
 }
 
+/** How the roles are known, where the capture does not show the first handshake. */
+export const rolesSentence = ({ pair }: Move): string[] =>
+  pair.rolesAssumed
+    ? [
+        'The capture begins within a session, and the first initiation in view is a retry after silence: it is taken for the direction of the first contact.',
+      ]
+    : [];
+
 /** What a key would add. */
 export const KEY_ADVICE = {
   text: 'To be certain who it is, name the peers by their public keys (from `wg show all dump`; private keys are not needed)',
   commands: ['fluxcap analyze CAPTURE --wg-peer NAME=PUBLICKEY'],
 };
+
+/** What would make a move certain that is not. */
+export const moveAdvice = ({ identity, pair }: Move): Remedy =>
+  pair.rolesAssumed && identity !== 'continuity'
+    ? {
+        text: 'To be certain who contacts whom, see which side has an Endpoint in its configuration, or capture from before the first handshake',
+        commands: ['grep Endpoint /etc/wireguard/WG.conf'],
+      }
+    : KEY_ADVICE;

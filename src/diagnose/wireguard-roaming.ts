@@ -2,7 +2,7 @@ import { endpointText } from '../net/ip.ts';
 import type { Draft, FindingKind } from './kind.ts';
 import { numberOrNull, object, oneOf, textOrNull, truth } from './schemas.ts';
 import { countText, hedge } from './text.ts';
-import { identitySentence, KEY_ADVICE, type MoveGroup, moveSentence } from './wireguard-moves.ts';
+import { identitySentence, type MoveGroup, moveAdvice, moveSentence, rolesSentence } from './wireguard-moves.ts';
 
 export interface RoamingDetails {
   trigger: 'initiation' | 'response' | 'data';
@@ -87,11 +87,12 @@ function judge({ moves, observer, from, to, path, peer, confidence, evidence }: 
     evidence,
     because: [
       `${endpointText(from)} is the side that initiated first: the client.`,
+      ...rolesSentence(move),
       moveSentence(move),
       identitySentence(move),
       ...(moves.length > 1 ? [`It happened ${countText(moves.length, 'time')}.`] : []),
     ],
     ruledOut: ['Drift: the contacted side did not move.'],
-    remedies: confidence === 'certain' ? [] : [KEY_ADVICE],
+    remedies: confidence === 'certain' ? [] : [moveAdvice(move)],
   };
 }

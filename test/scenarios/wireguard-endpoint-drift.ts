@@ -352,6 +352,25 @@ const twins: Scenario[] = [
     wg.chatBack({ ...session, responder: OTHER, up: 20, down: 20 }, 10);
     return { capture: wg };
   }),
+  incident(
+    DRIFT,
+    'the capture begins in the middle, and a silent side is called',
+    'who contacted whom first is not seen: certain of the peer, not of the kind',
+    () => {
+      const wg = new Tunnels(onEthernet());
+      wg.sees = () => false;
+      const session = wg.handshake(SITE, SERVER, CALL);
+      wg.sees = () => true;
+      wg.chat(session, 10);
+      wg.wait(60).retry(SITE, SERVER, 5, CALL);
+      wg.wait(2).chat(wg.handshake(OTHER, SITE, { initiator: SERVER_KEY, responder: SITE_KEY }), 10);
+      return {
+        capture: wg,
+        options: { wgPeers },
+        expect: [drift({ confidence: 'likely' }), unanswered(address(SITE), SERVER, { severity: 'notice', count: 5 })],
+      };
+    },
+  ),
   twin(DRIFT, 'a replayed packet from another address', 'an old counter moves no endpoint', () => {
     const wg = new Tunnels(onEthernet());
     const session = wg.handshake(SITE, SERVER);

@@ -148,6 +148,12 @@ export const scenarios: Scenario[] = [
       return { capture: wg };
     },
   ),
+  twin(REPLY, 'a router that translates the server, on any, one packet missed', 'the response shows both addresses at once, too', () => {
+    const wg = new Tunnels(onRouter(SERVER, '10.0.0.2:12345', 0));
+    wg.chat(wg.handshake(SITE, SERVER), 39);
+    wg.chat(wg.handshake(SITE, SERVER), 10);
+    return { capture: wg };
+  }),
   twin(REPLY, 'a response in good time after a cookie', 'the second initiation is answered, by the one that was asked', () => {
     const wg = new Tunnels(onEthernet());
     const first = wg.initiate(SITE, SERVER);

@@ -185,6 +185,36 @@ const flap: Scenario[] = [
     wg.chat(session, 20, 1);
     return { capture: wg };
   }),
+  twin(FLAP, 'a hub and two spokes with one port', 'the second begins before the first has sent anything but its response', () => {
+    const wg = new Tunnels(atServer());
+    const first = wg.handshake(SERVER, SITE);
+    wg.up(first);
+    const second = wg.wait(0.01).handshake(COPY, SERVER);
+    wg.down(first);
+    wg.wait(0.01).up(second);
+    for (let i = 0; i < 30; i++) {
+      wg.chat(first, 1, 1);
+      wg.chat(second, 1, 1);
+    }
+    return { capture: wg };
+  }),
+  twin(
+    FLAP,
+    'two clients, and data that overtakes its handshake',
+    'captured on several queues: what is a millisecond late is no other place',
+    () => {
+      const wg = new Tunnels(atServer());
+      const first = wg.handshake(SITE, SERVER);
+      const second = wg.handshake(COPY, SERVER);
+      wg.up(first);
+      wg.up(second);
+      for (let i = 0; i < 39; i++) {
+        wg.chat(first, 1, 1);
+        wg.chat(second, 1, 2);
+      }
+      return { capture: wg };
+    },
+  ),
   twin(FLAP, 'two clients take turns', 'each has a session of its own', () => {
     const wg = new Tunnels(atServer());
     const first = wg.handshake(SITE, SERVER);

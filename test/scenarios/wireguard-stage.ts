@@ -125,16 +125,20 @@ export function atBothCards(): Seat {
 
 const UDP_PAYLOAD = 20 + 8;
 
-/** On `any` of a router between, before the side that is `outer`: each packet twice. With `inner`, it translates the address of that side. */
-export function onRouter(outer: string, inner = outer): Seat {
+/**
+ * On `any` of a router between, before the side that is `outer`: each packet twice. With `inner`, it translates the address of that side. The packet
+ * with the number `missed`, from 0, is seen only as it comes in.
+ */
+export function onRouter(outer: string, inner = outer, missed = -1): Seat {
   const host = new LinuxHost();
+  let number = 0;
   return seat(host, (packet, from, to) => {
     const isFromBehind = from === outer;
     const payload = packet.octets.subarray(UDP_PAYLOAD);
     const before = udp({ from: isFromBehind ? inner : from, to, payload, ttl: 60 });
     const after = udp({ from, to: isFromBehind ? to : to === outer ? inner : to, payload, ttl: 59 });
     const frame = host.incoming(before, isFromBehind ? 3 : 2, mac(isFromBehind ? 0x55 : 0x01));
-    host.wait(0.000_03).outgoing(after, isFromBehind ? 2 : 3, mac(isFromBehind ? 0x0a : 0x0b));
+    if (number++ !== missed) host.wait(0.000_03).outgoing(after, isFromBehind ? 2 : 3, mac(isFromBehind ? 0x0a : 0x0b));
     return frame;
   });
 }

@@ -10,6 +10,8 @@ const MOST_MOVES = 64;
 const MOST_ALIASES = 8;
 /** What the old address still sends this long after a move may have been on its way (in another card's queue). */
 const OVERLAP_SEC = 1;
+/** KEEPALIVE_TIMEOUT of Linux drivers/net/wireguard/messages.h: a side that is there is not silent for longer once it has received data. */
+const SILENT_SEC = 10;
 
 export type FullEndpoint = Required<Endpoint>;
 
@@ -72,6 +74,8 @@ export interface Pair {
   initiating: Side;
   /** Whether an initiation or response was seen, so that the roles are known. */
   rolesKnown: boolean;
+  /** The session is older than the capture, and the first initiation in view went to a silent side: either side may have been the first to initiate. */
+  rolesAssumed: boolean;
   moves: Move[];
   /** The latest move, while packets may still confirm or refute it: the observer has not followed, or only the course of events names the peer. */
   open: Move | undefined;
@@ -113,6 +117,7 @@ export class PeerBook {
       contacted: newSide(contacted),
       initiating: newSide(initiating),
       rolesKnown,
+      rolesAssumed: false,
       moves: [],
       open: undefined,
       events: new Timeline(),
@@ -123,12 +128,13 @@ export class PeerBook {
     return pair;
   }
 
-  /** The first handshake of a pair that was known by its data alone tells who contacts whom. */
-  assignRoles(pair: Pair, initiator: FullEndpoint): void {
+  /** The first handshake of a pair that was known by its data alone tells who contacts whom; after silence it may be either's. */
+  assignRoles(pair: Pair, initiator: FullEndpoint, stamp: Stamp): void {
     if (pair.rolesKnown) return;
     pair.rolesKnown = true;
-    if (isAt(pair.initiating, initiator)) return;
-    [pair.contacted, pair.initiating] = [pair.initiating, pair.contacted];
+    if (!isAt(pair.initiating, initiator)) [pair.contacted, pair.initiating] = [pair.initiating, pair.contacted];
+    const { lastSent } = pair.contacted;
+    pair.rolesAssumed = !lastSent || stamp.at - lastSent.at > SILENT_SEC;
   }
 
   /**
@@ -242,13 +248,19 @@ export class PeerBook {
     if (last && last.handshakeUsAfter === null) last.handshakeUsAfter = latencyUs;
   }
 
+  /** Nobody moved. */
+  withdraw(move: Move): void {
+    const { pair } = move;
+    move.withdrawn = true;
+    pair.moves = pair.moves.filter((each) => each !== move);
+    if (pair.open === move) pair.open = undefined;
+  }
+
   /** Nobody moved: a second peer speaks with the same observer. It gets a pair of its own. */
   separate(move: Move): void {
     const { pair, side, from, to, observer } = move;
-    move.withdrawn = true;
     side.endpoint = from;
-    pair.moves = pair.moves.filter((each) => each !== move);
-    pair.open = undefined;
+    this.withdraw(move);
     this.pairs.delete(key(to, observer, pair.path));
     this.separated(move, this.begin(to, observer, pair.path, true));
   }

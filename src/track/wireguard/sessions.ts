@@ -17,6 +17,8 @@ export interface SessionEndpoint extends FullEndpoint {
 export interface Lane {
   session: Session;
   toInitiator: boolean;
+  /** Where its sender was when the session began. */
+  begunAt: FullEndpoint;
   /** Serial of the flow of its latest packet: while it is the same, nobody moved. */
   flow: number;
   /** Serial of the flow on which its packets are sighted a second time, beyond a NAT. */

@@ -198,7 +198,7 @@ export class WireguardTracker {
       return;
     }
     const pair = this.pairOf(initiator, responder, stamp, packet);
-    this.peers.assignRoles(pair, initiator);
+    this.peers.assignRoles(pair, initiator, stamp);
     pair.managed ||= this.managed;
     const recipient = this.keys.recipientOf(packet, WireguardType.Initiation);
     const responderSide = askedSide(pair, initiator, responder);
@@ -277,9 +277,7 @@ export class WireguardTracker {
       return;
     }
     if (handshake.response) {
-      // Sighted again: before and after NAT, or on two interfaces.
-      const sighted = askedSide(known, handshake.initiator, handshake.responder);
-      if (Math.abs(stamp.at - handshake.response.at) < COPY_SEC) addAlias(sighted, from);
+      if (Math.abs(stamp.at - handshake.response.at) < COPY_SEC) this.sightedAgain(known, handshake, from);
       return;
     }
     handshake.response = stamp;
@@ -341,7 +339,7 @@ export class WireguardTracker {
       side.endpoint = from;
       this.peers.enter(pair, from, initiator);
     }
-    const wrong = this.wrongResponders.take(`${initiator.ip}|${endpointText(asked)}|${path}`, () => ({
+    const wrong = this.wrongResponders.take(wrongKey(handshake), () => ({
       initiator,
       asked,
       path,
@@ -357,12 +355,27 @@ export class WireguardTracker {
     wrong.responses.push({ from, receiverIndex: index, initiation: handshake.latest, response: stamp, atServer: own, move });
   }
 
+  /** The response again: on another interface, or before and after NAT. If it comes from the asked endpoint now, it was answered by that one. */
+  private sightedAgain(pair: Pair, handshake: Handshake, from: FullEndpoint): void {
+    const { responder: asked, response, responseFrom } = handshake;
+    const side = askedSide(pair, handshake.initiator, asked);
+    addAlias(side, from);
+    const wrong = isSame(from, asked) ? this.wrongResponders.get(wrongKey(handshake)) : undefined;
+    const sighted = wrong?.responses.find((each) => each.response === response);
+    if (!wrong || !sighted) return;
+    wrong.responses = wrong.responses.filter((each) => each !== sighted);
+    if (wrong.responses.length === 0) this.wrongResponders.delete(wrongKey(handshake));
+    side.endpoint = asked;
+    if (responseFrom) addAlias(side, responseFrom);
+    if (sighted.move) this.peers.withdraw(sighted.move);
+  }
+
   /** A response whose initiation is not in view. */
   private orphanResponse(packet: Packet, from: FullEndpoint, to: FullEndpoint, stamp: Stamp): void {
     const initiatorIndex = receiverIndex(packet, WireguardType.Response);
     if (this.lanes.has(initiatorIndex)) return;
     const pair = this.peers.find(from, to, packet.path) ?? this.peers.begin(to, from, packet.path, true);
-    this.peers.assignRoles(pair, to);
+    this.peers.assignRoles(pair, to, stamp);
     const responder = isAt(pair.contacted, from) ? pair.contacted : pair.initiating;
     this.peers.sent(pair, from, to, 'response', stamp);
     this.begin(pair, otherSide(pair, responder), responder, initiatorIndex, senderIndex(packet), packet);
@@ -417,7 +430,8 @@ export class WireguardTracker {
 
   private lane(index: number, session: Session, toInitiator: boolean): Lane {
     const next = this.lanes.get(index);
-    const lane: Lane = { session, toInitiator, flow: -1, otherLeg: -1, visited: undefined, counter: -1, seen: 0, next };
+    const begunAt = (toInitiator ? session.responder : session.initiator).endpoint;
+    const lane: Lane = { session, toInitiator, begunAt, flow: -1, otherLeg: -1, visited: undefined, counter: -1, seen: 0, next };
     this.lanes.set(index, lane);
     return lane;
   }
@@ -474,8 +488,12 @@ export class WireguardTracker {
     // What was overtaken on the way says nothing of where the sender is now.
     if (!isAt(side, from) && isNewest) {
       const last = pair.moves.at(-1);
-      if (last && isSame(last.from, from) && last.identity === 'continuity') last.identity = 'index';
-      this.peers.move(pair, side, from, 'data', 'index', stamp, packet.direction === Direction.Out);
+      const isBack = last !== undefined && isSame(last.from, from) && last.identity === 'continuity';
+      // A session that has been here all along is that of another peer, or on its way still: `sent` tells them apart.
+      if (!isBack || !isSame(lane.visited ?? lane.begunAt, from)) {
+        if (isBack) last.identity = 'index';
+        this.peers.move(pair, side, from, 'data', 'index', stamp, packet.direction === Direction.Out);
+      }
     } else if (lane.visited && isNewest) {
       this.peers.goesOn(pair, side, lane.visited, stamp);
     }
@@ -562,5 +580,6 @@ function laneOf(first: Lane, packet: Packet): Lane {
   return first;
 }
 
+const wrongKey = ({ initiator, responder, path }: Handshake): string => `${initiator.ip}|${endpointText(responder)}|${path}`;
 const sourceOf = (packet: Packet): FullEndpoint => ({ ip: packet.sourceIp, port: packet.sourcePort });
 const destinationOf = (packet: Packet): FullEndpoint => ({ ip: packet.destinationIp, port: packet.destinationPort });
