@@ -18,7 +18,7 @@ import { judgeSplitBrain, vrrpSplitBrain } from './vrrp-split-brain.ts';
 import { judgeDrift, wireguardEndpointDrift } from './wireguard-endpoint-drift.ts';
 import { judgeFlap, judgeSharedKey, wireguardEndpointFlap, wireguardSharedKey } from './wireguard-endpoint-flap.ts';
 import { judgeUnansweredHandshake, wireguardHandshakeUnanswered } from './wireguard-handshake-unanswered.ts';
-import { sortMoves } from './wireguard-moves.ts';
+import { type MoveGroup, sortMoves } from './wireguard-moves.ts';
 import { judgeWrongResponder, wireguardReplyWrongSource } from './wireguard-reply-wrong-source.ts';
 import { judgeRebind, judgeRoaming, wireguardNatRebind, wireguardRoaming } from './wireguard-roaming.ts';
 
@@ -101,16 +101,10 @@ function diagnoseWireguard(knowledge: Knowledge, findings: Findings): void {
     drifted.set(endpointText(group.to), handle);
   }
   for (const group of roamings) findings.report(wireguardRoaming, judgeRoaming(group));
-  for (const group of rebinds) {
-    const ofPeer = rebinds.filter(({ observer, peer }) => peer === group.peer && endpointText(observer) === endpointText(group.observer));
-    findings.report(
-      wireguardNatRebind,
-      judgeRebind(
-        group,
-        ofPeer.reduce((sum, { moves }) => sum + moves.length, 0),
-      ),
-    );
-  }
+  const ofPeer = new Map<string, number>();
+  const who = ({ peer, observer }: MoveGroup): string => `${peer}|${endpointText(observer)}`;
+  for (const group of rebinds) ofPeer.set(who(group), (ofPeer.get(who(group)) ?? 0) + group.moves.length);
+  for (const group of rebinds) findings.report(wireguardNatRebind, judgeRebind(group, ofPeer.get(who(group)) ?? 0));
   for (const flap of flaps) findings.report(wireguardEndpointFlap, judgeFlap(flap, knowledge));
   for (const alternation of wireguard.alternations.list) {
     const draft = judgeSharedKey(alternation);

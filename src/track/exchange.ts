@@ -136,15 +136,6 @@ export class OpenExchanges {
     return id === NONE ? undefined : this.open[id];
   }
 
-  /** An open exchange by other things than its key: it goes through all. */
-  search(isWanted: (exchange: Exchange) => boolean): Exchange | undefined {
-    for (const id of this.table.ids()) {
-      const exchange = this.open[id];
-      if (exchange && isWanted(exchange)) return exchange;
-    }
-    return undefined;
-  }
-
   /** As `find`, and the exchange goes on from now. */
   repeat(): Exchange | undefined {
     const id = this.table.touch();

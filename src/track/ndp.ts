@@ -45,6 +45,8 @@ export class NdpTracker {
   readonly conflicts = new BoundedMap<string, AddressConflict>(MOST_CONFLICTS);
   private readonly ndp = new NdpView();
   private readonly open: OpenExchanges;
+  /** Open exchanges by the asker's address and the target, where the link layer shows no destination. */
+  private readonly byAsker = new Map<string, Exchange[]>();
   private readonly probes = new BoundedMap<string, Probe>(MOST_PROBES);
   private readonly interfaces: InterfaceTracker;
   private readonly neighbourhood: Neighbourhood;
@@ -97,7 +99,7 @@ export class NdpTracker {
     if (asked) {
       addRequest(asked, stampOf(packet));
     } else {
-      this.open.begin(this.exchangeOf(packet, segment, probe ? 'probe' : 'request'));
+      this.begin(packet, this.exchangeOf(packet, segment, probe ? 'probe' : 'request'));
     }
   }
 
@@ -130,9 +132,15 @@ export class NdpTracker {
       this.open.keyIpv6(segment, to, ndp.view, ndp.targetAt);
       return this.open.find();
     }
-    // LINUX_SLL2 shows no destination MAC: the asker is known by its address.
-    const asker = packet.destinationIp;
-    return this.open.search((exchange) => exchange.asker.ip === asker && exchange.segment === segment && exchange.target === ndp.target);
+    return this.byAsker.get(`${packet.destinationIp}|${ndp.target}`)?.find((exchange) => exchange.segment === segment);
+  }
+
+  /** LINUX_SLL2 shows no destination MAC: there the asker is known by its address. */
+  private begin(packet: Packet, exchange: Exchange): void {
+    this.open.begin(exchange);
+    if (packet.destinationMac >= 0 || exchange.asker.ip === null) return;
+    const key = askerKey(exchange);
+    this.byAsker.set(key, [...(this.byAsker.get(key) ?? []), exchange]);
   }
 
   /** A host checks an address before it uses it; if another host does the same at the same time, neither may have it. */
@@ -172,6 +180,9 @@ export class NdpTracker {
 
   private close(exchange: Exchange): void {
     exchange.segment = this.segments.find(exchange.segment);
+    const left = this.byAsker.get(askerKey(exchange))?.filter((each) => each !== exchange) ?? [];
+    if (left.length > 0) this.byAsker.set(askerKey(exchange), left);
+    else this.byAsker.delete(askerKey(exchange));
     this.neighbourhood.close(exchange);
     this.events.exchange(exchange);
   }
@@ -201,6 +212,8 @@ export class NdpTracker {
     fingerprint[11] = linkAddress | 0;
   }
 }
+
+const askerKey = ({ asker, target }: Exchange): string => `${asker.ip}|${target}`;
 
 /** Sent to a group (solicited-node or all nodes), by the IPv6 destination: the link layer need not show it. */
 const isToGroup = ({ view, ipAt }: Packet): boolean => view.getUint8(ipAt + IPV6_DESTINATION) === 0xff;

@@ -96,6 +96,8 @@ export class WireguardTracker {
   private readonly latest: BoundedMap<string, Handshake>;
   private readonly sessions: BoundedMap<number, Session>;
   private readonly lanes = new Map<number, Lane>();
+  /** The latest session whose handshake is not in view and whose responder has not sent yet, by its responder. */
+  private readonly halves = new Map<Side, Session>();
   private readonly candidates = new BoundedMap<number, Candidate>(MOST_CANDIDATES);
   private sessionNumber = 0;
   /** Of the packet being observed. */
@@ -179,6 +181,7 @@ export class WireguardTracker {
     for (const session of this.sessions.values()) this.leave(session);
     this.sessions.clear();
     this.lanes.clear();
+    this.halves.clear();
     this.candidates.clear();
     this.unanswered.finish();
     this.sweptAt = Number.NEGATIVE_INFINITY;
@@ -517,12 +520,16 @@ export class WireguardTracker {
     const index = receiverIndex(packet, WireguardType.Transport);
     const pair = this.peers.find(from, to, packet.path) ?? this.peers.begin(from, to, packet.path, false);
     const sender = isAt(pair.initiating, from) ? pair.initiating : pair.contacted;
-    const half = [...this.sessions.values()].find(
-      (each) => each.pair === pair && !each.handshakeSeen && each.initiatorIndex === null && each.responder === sender,
-    );
-    if (half) half.initiatorIndex = index;
+    const waiting = this.halves.get(sender);
+    const half = waiting?.pair === pair && waiting.responder === sender && waiting.initiatorIndex === null ? waiting : undefined;
     const session = half ?? this.begin(pair, sender, otherSide(pair, sender), null, null, packet);
-    if (!half) session.responderIndex = index;
+    if (half) {
+      half.initiatorIndex = index;
+      this.halves.delete(sender);
+    } else {
+      session.responderIndex = index;
+      this.halves.set(session.responder, session);
+    }
     const lane = this.lane(index, session, half !== undefined);
     // A new session: the latest initiation was answered, where this capture does not look.
     if (counterLow(packet) < FIRST_COUNTERS) this.unanswered.heard(pair, undefined, stampOf(packet), from);
@@ -556,6 +563,7 @@ export class WireguardTracker {
 
   private leave(session: Session): void {
     this.events.session(() => session);
+    if (this.halves.get(session.responder) === session) this.halves.delete(session.responder);
     for (const index of [session.initiatorIndex, session.responderIndex]) {
       if (index === null) continue;
       const first = this.lanes.get(index);
