@@ -26,8 +26,9 @@ describe('memory', () => {
     expect(later.length).toBeGreaterThan(2);
     for (const { heapUsed, minor } of later) {
       expect(heapUsed - (first?.heapUsed ?? 0)).toBeLessThan(0.5 * MEGABYTE);
-      // A collection comes with each megabyte of young objects: two octets a packet would already show.
-      expect(minor - (first?.minor ?? 0)).toBeLessThanOrEqual(1);
+      // A collection comes with each megabyte of young objects. One object a packet, of the smallest size there is, would make a dozen of them;
+      // a few are the compiler's.
+      expect(minor - (first?.minor ?? 0)).toBeLessThanOrEqual(4);
     }
   });
 
