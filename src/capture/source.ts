@@ -28,7 +28,7 @@ export class MemorySource implements ByteSource {
   }
 }
 
-/** Chunks as any async iterable gives them: a stream of Node's, a browser's `file.stream()`. */
+/** Chunks as an async iterable gives them: a stream of Node's, a browser's `file.stream()`. */
 export class ChunkSource implements ByteSource {
   private readonly chunks: AsyncIterator<Uint8Array>;
   private chunk: Uint8Array = new Uint8Array(0);

@@ -280,7 +280,7 @@ export class UdpTracker {
     const { words } = transactions;
     const own = transactions.ownOf(found);
     const count = words[own + ASKED_COUNT] ?? 0;
-    // Asked of more servers than are kept, or of all: any of them may answer.
+    // Asked of more servers than are kept, or of all: each of them may answer.
     if (count > MOST_ASKED_AT_ONCE || (words[own + FLAGS] ?? 0) & FROM_ANYWHERE) return;
     if (packet.at - stampedAt(transactions, own + ASKED_STAMP) > transaction.withinSec) return;
     // Another port of a server that was asked is not this fault.
