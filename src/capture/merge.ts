@@ -10,6 +10,7 @@ export class MergedInputs {
   private readonly ready: boolean[];
   private readonly sec: number[];
   private readonly nsec: number[];
+  /** The input whose frame was given last; -1 where the search for the next one was cut short. */
   private current = -1;
 
   constructor(inputs: readonly CaptureInput[]) {
@@ -34,6 +35,7 @@ export class MergedInputs {
   private earliest(): CaptureInput | undefined {
     if (this.current >= 0) this.ready[this.current] = false;
     this.current = -1;
+    let earliest = -1;
     for (let i = 0; i < this.inputs.length; i++) {
       const input = this.inputs[i];
       if (!input) continue;
@@ -46,9 +48,11 @@ export class MergedInputs {
         this.ready[i] = true;
         this.place(i, input);
       }
-      if (this.current < 0 || this.isEarlier(i, this.current)) this.current = i;
+      if (earliest < 0 || this.isEarlier(i, earliest)) earliest = i;
     }
-    return this.current < 0 ? undefined : this.inputs[this.current];
+    // Only what is given counts as given: an input that starves ends the search above.
+    this.current = earliest;
+    return earliest < 0 ? undefined : this.inputs[earliest];
   }
 
   private place(i: number, { frame }: CaptureInput): void {

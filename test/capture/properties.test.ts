@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { writePcap } from '../../src/capture/pcap-writer.ts';
 import { PcapngWriter } from '../../src/capture/pcapng-writer.ts';
-import { eachFrame, openOctets } from '../tools/walk.ts';
+import { eachFrame, eachMerged, openOctets } from '../tools/walk.ts';
 
 const packet = fc.record({
   sec: fc.nat(2 ** 31 - 1),
@@ -74,6 +74,41 @@ describe('readers and writers', () => {
             .sort((a, b) => a - b),
         ).toEqual(all.map((_, i) => i + 1));
       }),
+    );
+  });
+
+  it('merge several inputs alike, however each is cut into pieces, and lose no frame', async () => {
+    const times = fc.array(fc.nat(40), { maxLength: 25 });
+    const piece = fc.integer({ min: 1, max: 400 });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(times, { minLength: 2, maxLength: 4 }),
+        fc.array(piece, { minLength: 4, maxLength: 4 }),
+        async (all, pieceLengths) => {
+          const files = all.map((seconds) => {
+            // Each file in the order of its time: then the merged ones are, too.
+            const inOrder = seconds.toSorted((a, b) => a - b);
+            return writePcap(
+              { linktype: 1 },
+              inOrder.map((sec) => ({ sec, nsec: 0, octets: new Uint8Array(60), origlen: 60 })),
+            );
+          });
+          const merged = async (lengths: readonly (number | undefined)[]): Promise<string[]> => {
+            const inputs = await Promise.all(files.map((octets, i) => openOctets(octets, lengths[i], i)));
+            const seen: string[] = [];
+            await eachMerged(inputs, ({ index, frame }) => seen.push(`${frame.sec} ${index} ${frame.number}`));
+            return seen;
+          };
+          const seen = await merged([]);
+          expect(await merged(pieceLengths)).toEqual(seen);
+          expect(seen).toEqual(
+            all
+              .flatMap((seconds, index) => seconds.toSorted((a, b) => a - b).map((sec, i) => ({ sec, index, number: i + 1 })))
+              .sort((a, b) => a.sec - b.sec || a.index - b.index || a.number - b.number)
+              .map(({ sec, index, number }) => `${sec} ${index} ${number}`),
+          );
+        },
+      ),
     );
   });
 
