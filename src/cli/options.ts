@@ -40,7 +40,7 @@ export const wgPeer = {
   nargs: 1,
   requiresArg: true,
   describe:
-    'NAME=PUBLICKEY of a WireGuard peer, repeatable: recognises it in handshakes. Public keys only, from `wg show wg0 peers` or `wg show all dump` (which prints private keys, too: not those)',
+    'NAME=PUBLICKEY of a WireGuard peer, repeatable: recognises it in handshakes. Public keys only, from `wg show all peers` and `wg show all public-key`',
 } as const satisfies Options;
 
 export const minConfidence = {

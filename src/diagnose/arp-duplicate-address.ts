@@ -47,7 +47,10 @@ export const arpDuplicateAddress: FindingKind<DuplicateDetails> = {
       text: 'Find the machines: the switch knows the port of each MAC; on a Linux bridge',
       commands: ['bridge fdb show | grep -i -E "MAC1|MAC2"'],
     },
-    { text: 'See from a third machine that both are still there (IFACE: its card)', commands: ['arping -D -I IFACE -c 3 ADDRESS'] },
+    {
+      text: 'See from a third machine that both are still there (IFACE: its card; arping of iputils)',
+      commands: ['arping -b -I IFACE -c 3 ADDRESS'],
+    },
     { text: 'Take fixed addresses out of the DHCP pool, and let the server check an address before it gives it away', commands: [] },
   ],
   references: ['RFC 5227 section 2.4', 'RFC 826'],

@@ -47,7 +47,7 @@ export const arpFlux: FindingKind<ArpFluxDetails> = {
       commands: ['sysctl -w net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2'],
     },
     {
-      text: 'Then let the clients forget what they learned (IFACE, ADDRESS: each card and its address), or announce it from the host',
+      text: 'Then let the clients forget what they learned (IFACE, ADDRESS: each card and its address), or announce it from the host (arping of iputils)',
       commands: ['ip neigh flush dev IFACE', 'arping -A -I IFACE -c 3 ADDRESS'],
     },
     {

@@ -30,8 +30,8 @@ export const arpMultiMacAnswer: FindingKind<MultiMacDetails> = {
   ],
   remedies: [
     {
-      text: 'Ask for the hosts’ other addresses too: if both MACs answer for all of them, it is one host (IFACE, OTHER)',
-      commands: ['arping -I IFACE -c 3 OTHER'],
+      text: 'Ask for the hosts’ other addresses too: if both MACs answer for all of them, it is one host (IFACE, OTHER; arping of iputils)',
+      commands: ['arping -b -I IFACE -c 3 OTHER'],
     },
     {
       text: 'Is the address in use by someone else? Ask on the host that should have it (IFACE, ADDRESS)',

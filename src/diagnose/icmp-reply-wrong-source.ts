@@ -1,8 +1,10 @@
+import { isIpv6Text } from '../net/ip.ts';
 import type { WrongEcho } from '../track/icmp.ts';
-import type { Draft, FindingKind } from './kind.ts';
+import type { Draft, FindingKind, Remedy } from './kind.ts';
 import type { Knowledge } from './knowledge.ts';
 import { count, list, object, text } from './schemas.ts';
 import { FrameText, listText } from './text.ts';
+import { ipCommand } from './uplink-rule.ts';
 
 export interface WrongEchoDetails {
   answeredFrom: { ip: string; packets: number }[];
@@ -25,18 +27,24 @@ export const icmpReplyWrongSource: FindingKind<WrongEchoDetails> = {
     'NAT seen on both of its sides: both addresses were asked.',
     'A virtual router that answers with its own address (notice).',
   ],
-  remedies: [
-    {
-      text: 'Which route, and which source, does the answer take (CLIENT)',
-      commands: ['ip route get CLIENT', 'ip rule', 'conntrack -L -p icmp'],
-    },
-    {
-      text: 'Give the address a table of its own (ADDRESS, GATEWAY, IFACE, TABLE)',
-      commands: ['ip rule add from ADDRESS lookup TABLE', 'ip route add default via GATEWAY dev IFACE src ADDRESS table TABLE'],
-    },
-  ],
+  remedies: remediesFor('CLIENT', 'ADDRESS'),
   references: ['RFC 792', 'RFC 1122 section 3.2.2.6'],
 };
+
+/** The addresses, or what stands for them. */
+function remediesFor(client: string, asked: string): Remedy[] {
+  const ip = ipCommand(asked);
+  return [
+    {
+      text: 'Which route, and which source, does the answer take; is it translated',
+      commands: [`${ip} route get ${client}`, `${ip} rule`, isIpv6Text(asked) ? 'conntrack -L -f ipv6 -p icmpv6' : 'conntrack -L -p icmp'],
+    },
+    {
+      text: 'Give the address a table of its own (GATEWAY, IFACE; TABLE: a free number)',
+      commands: [`${ip} route add default via GATEWAY dev IFACE src ${asked} table TABLE`, `${ip} rule add from ${asked} lookup TABLE`],
+    },
+  ];
+}
 
 export function judgeWrongEcho(wrong: WrongEcho, { redundancy }: Knowledge): Draft<WrongEchoDetails> {
   const answeredFrom = [...wrong.answeredFrom].map(([ip, { packets }]) => ({ ip, packets }));
@@ -64,10 +72,10 @@ export function judgeWrongEcho(wrong: WrongEcho, { redundancy }: Knowledge): Dra
       'NAT seen on both sides: the client pinged one address only with these numbers.',
     ],
     remedies: [
-      ...icmpReplyWrongSource.remedies,
+      ...remediesFor(wrong.client, wrong.asked),
       {
         text: 'To be certain where it happens, capture on the pinged host',
-        commands: [`tcpdump -i any -y LINUX_SLL2 -w host.pcap 'icmp and host ${wrong.client}'`],
+        commands: [`tcpdump -i any -y LINUX_SLL2 -w host.pcap '${isIpv6Text(wrong.client) ? 'icmp6' : 'icmp'} and host ${wrong.client}'`],
       },
     ],
   };

@@ -5,6 +5,7 @@ import { type Confidence, confidences, type Draft, type FindingKind, lessSure, t
 import type { Knowledge } from './knowledge.ts';
 import { count, list, object, oneOf, text, textOrNull } from './schemas.ts';
 import { countText, FrameText, hedge, listText } from './text.ts';
+import { uplinkRule } from './uplink-rule.ts';
 
 export interface WrongReplyDetails {
   answeredFrom: { ip: string; port: number; packets: number }[];
@@ -65,7 +66,7 @@ export const udpReplyWrongSource: FindingKind<WrongReplyDetails> = {
     },
     {
       text: 'Or choose the uplink by port, on Linux 4.17 and newer (PORT; ADDRESS, GATEWAY, IFACE: of the uplink that is asked; 101: a table that `ip rule` and `ip route show table all` do not show)',
-      commands: ['ip rule add ipproto udp sport PORT lookup 101', 'ip route add default via GATEWAY dev IFACE src ADDRESS table 101'],
+      commands: uplinkRule('PORT', 'ADDRESS'),
     },
     {
       text: 'Connection marks do not mend it: they bring answers back to the interface of the request, but an answer with the wrong source is a new connection to them',
@@ -312,14 +313,7 @@ const SERVICE_REMEDIES: Record<string, readonly Remedy[]> = {
 function remedies(protocol: string | null, asked: Required<Endpoint>): Remedy[] {
   const [general, byPort, marks] = udpReplyWrongSource.remedies;
   const service = (protocol === null ? undefined : SERVICE_REMEDIES[protocol]) ?? [general];
-  const family = isIpv6Text(asked.ip) ? 'ip -6' : 'ip';
-  const filled: Remedy | undefined = byPort && {
-    text: byPort.text,
-    commands: [
-      `${family} rule add ipproto udp sport ${asked.port} lookup 101`,
-      `${family} route add default via GATEWAY dev IFACE src ${asked.ip} table 101`,
-    ],
-  };
+  const filled: Remedy | undefined = byPort && { text: byPort.text, commands: uplinkRule(asked.port, asked.ip) };
   return [...service, filled, marks].filter((each) => each !== undefined);
 }
 

@@ -1,4 +1,4 @@
-import { type Endpoint, endpointText, isIpv6Text } from '../net/ip.ts';
+import { type Endpoint, endpointText } from '../net/ip.ts';
 import { timeText } from '../net/time.ts';
 import type { Move } from '../track/wireguard/peers.ts';
 import type { TimelineEvent } from '../track/wireguard/timeline.ts';
@@ -6,6 +6,7 @@ import { UNANSWERED_ATTEMPTS } from '../track/wireguard/unanswered.ts';
 import type { Draft, FindingKind, Remedy } from './kind.ts';
 import { list, numberOrNull, object, oneOf, text, textOrNull, truth } from './schemas.ts';
 import { durationText, frameText, hedge } from './text.ts';
+import { uplinkMark, uplinkRule } from './uplink-rule.ts';
 import { identitySentence, type MoveGroup, moveAdvice, moveSentence, rolesSentence } from './wireguard-moves.ts';
 
 export interface DriftDetails {
@@ -54,14 +55,11 @@ export const wireguardEndpointDrift: FindingKind<DriftDetails> = {
   remedies: [
     {
       text: 'On the drifting host: WireGuard has no option to bind an address, so let the routing choose it by port, before any other rule (PORT: its listen port; ADDRESS, GATEWAY, IFACE: of the right uplink; 101: a free table). `ip rule from ADDRESS` is not enough: there is no source yet when it is looked up',
-      commands: [
-        'ip rule add ipproto udp sport PORT lookup 101 priority 100',
-        'ip route add default via GATEWAY dev IFACE src ADDRESS table 101',
-      ],
+      commands: uplinkRule('PORT', 'ADDRESS'),
     },
     {
-      text: 'Or by mark (WG: the WireGuard interface); with rp_filter=1 also net.ipv4.conf.all.src_valid_mark=1',
-      commands: ['wg set WG fwmark 0x51', 'ip rule add fwmark 0x51 lookup 101'],
+      text: 'Or by mark (WG: the WireGuard interface; not where wg-quick routes everything into the tunnel, which needs its own mark); with rp_filter=1 also net.ipv4.conf.all.src_valid_mark=1',
+      commands: uplinkMark('ADDRESS'),
     },
     {
       text: 'At the observer, at once: point the peer back (WG, KEY; it lasts until a packet authenticates from elsewhere)',
@@ -154,16 +152,12 @@ function rttSentence(before: number | null, after: number | null): string[] {
 
 function remedies(from: Required<Endpoint>, to: Required<Endpoint>, observer: Required<Endpoint>): Remedy[] {
   const [byPort, byMark, atObserver, keepalive] = wireguardEndpointDrift.remedies;
-  const ip = isIpv6Text(from.ip) ? 'ip -6' : 'ip';
   const filled: (Remedy | undefined)[] = [
     byPort && {
       text: byPort.text,
-      commands: [
-        `${ip} rule add ipproto udp sport ${from.port} lookup 101 priority 100`,
-        `${ip} route add default via GATEWAY dev IFACE src ${from.ip} table 101`,
-      ],
+      commands: uplinkRule(from.port, from.ip),
     },
-    byMark,
+    byMark && { text: byMark.text, commands: uplinkMark(from.ip) },
     atObserver && {
       text: `${atObserver.text.replace('At the observer', `At ${observer.ip}`)}`,
       commands: [`wg set WG peer KEY endpoint ${endpointText(from)}`],

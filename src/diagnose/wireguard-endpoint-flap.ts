@@ -5,6 +5,7 @@ import type { Draft, FindingKind } from './kind.ts';
 import type { Knowledge } from './knowledge.ts';
 import { count, endpoint, list, object } from './schemas.ts';
 import { countText, FrameText, listText } from './text.ts';
+import { uplinkRule } from './uplink-rule.ts';
 import { type Alternating, confidenceOf, FLAP_MOVES, identitySentence, KEY_ADVICE } from './wireguard-moves.ts';
 
 export interface FlapDetails {
@@ -29,10 +30,7 @@ export const wireguardEndpointFlap: FindingKind<FlapDetails> = {
   remedies: [
     {
       text: 'On the flapping host: one uplink for the tunnel (PORT: its listen port; ADDRESS, GATEWAY, IFACE: of that uplink)',
-      commands: [
-        'ip rule add ipproto udp sport PORT lookup 101 priority 100',
-        'ip route add default via GATEWAY dev IFACE src ADDRESS table 101',
-      ],
+      commands: uplinkRule('PORT', 'ADDRESS'),
     },
   ],
   references: ['WireGuard white paper section 2.1', 'Linux ip-sysctl: fib_multipath_hash_policy'],

@@ -35,10 +35,10 @@ export const wireguardHandshakeUnanswered: FindingKind<UnansweredHandshakeDetail
     },
     {
       text: 'If they arrive and nothing leaves: compare the public keys on both sides; a clock that went back makes new handshakes look old',
-      commands: ['wg show all dump | cut -f 1-2,4-'],
+      commands: ['wg show all public-key', 'wg show all peers', 'wg show all latest-handshakes'],
     },
   ],
-  references: ['WireGuard white paper section 6.1', 'Linux drivers/net/wireguard/messages.h: REKEY_TIMEOUT, REKEY_ATTEMPT_TIME'],
+  references: ['WireGuard white paper section 6.4', 'Linux drivers/net/wireguard/messages.h: REKEY_TIMEOUT, REKEY_ATTEMPT_TIME'],
 };
 
 export function judgeUnansweredHandshake(found: UnansweredHandshakes, { drops }: Knowledge): Draft<UnansweredHandshakeDetails> {

@@ -147,7 +147,7 @@ export const rolesSentence = ({ pair }: Move): string[] =>
 
 /** What a key would add. */
 export const KEY_ADVICE = {
-  text: 'To be certain who it is, name the peers by their public keys (from `wg show all dump`; private keys are not needed)',
+  text: 'To be certain who it is, name the peers by their public keys (`wg show all peers`; private keys are not needed)',
   commands: ['fluxcap analyze CAPTURE --wg-peer NAME=PUBLICKEY'],
 };
 

@@ -5,6 +5,7 @@ import { indexText } from '../wire/wireguard.ts';
 import type { Draft, FindingKind } from './kind.ts';
 import { count, list, object, text, textOrNull } from './schemas.ts';
 import { FrameText, frameText, listText } from './text.ts';
+import { uplinkRule } from './uplink-rule.ts';
 
 export interface WrongResponderDetails {
   answeredFrom: { ip: string; port: number; packets: number }[];
@@ -36,10 +37,7 @@ export const wireguardReplyWrongSource: FindingKind<WrongResponderDetails> = {
   remedies: [
     {
       text: 'On the responder: let the routing choose the source by port (PORT: its listen port; ADDRESS, GATEWAY, IFACE: of the asked uplink; 101: a free table)',
-      commands: [
-        'ip rule add ipproto udp sport PORT lookup 101 priority 100',
-        'ip route add default via GATEWAY dev IFACE src ADDRESS table 101',
-      ],
+      commands: uplinkRule('PORT', 'ADDRESS'),
     },
     { text: 'Or a WireGuard interface, or a network namespace, for each uplink', commands: [] },
   ],
@@ -91,10 +89,7 @@ export function judgeWrongResponder({
         ? [
             {
               text: byPort.text,
-              commands: [
-                `ip rule add ipproto udp sport ${asked.port} lookup 101 priority 100`,
-                `ip route add default via GATEWAY dev IFACE src ${asked.ip} table 101`,
-              ],
+              commands: uplinkRule(asked.port, asked.ip),
             },
           ]
         : []),

@@ -339,7 +339,7 @@ describe('help and version', () => {
   it('say what counts for --fail-on, which keys --wg-peer takes, and what may be repeated', async () => {
     const text = (await fluxcap('--help')).stdout.replace(/\s+/g, ' ');
     expect(text).toContain('also one that --severity hides; one that --min-confidence hides does not count');
-    expect(text).toContain('Public keys only, from `wg show wg0 peers` or `wg show all dump`');
+    expect(text).toContain('Public keys only, from `wg show all peers` and `wg show all public-key`');
     expect(text).toMatch(/--local [^-]*, repeatable/);
     expect(text).toMatch(/--wg-peer [^-]*, repeatable/);
   });
