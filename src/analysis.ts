@@ -189,7 +189,7 @@ class Run {
     const where =
       frame.source.id === null ? '' : ` of interface ${frame.source.id}${frame.source.name === null ? '' : ` (${frame.source.name})`}`;
     const message = `link type ${linktypeName(frame.linktype)}${where} is not decoded; its packets are counted only, from frame ${frame.number} on`;
-    input.problems.add('unsupported-linktype', null, frame.number, message);
+    input.problems.add('unsupported-linktype', input.frameOffset, frame.number, message);
   }
 
   private async tellProgress(): Promise<void> {

@@ -71,6 +71,11 @@ export class CaptureInput {
     return this.window.base + this.window.end;
   }
 
+  /** Where the octets of `frame` begin in the unpacked input. */
+  get frameOffset(): number {
+    return this.window.base + this.frame.start;
+  }
+
   /** Opens the input and reads its header. Afterwards `next` may be called, or the input is `done` with a problem that says why. */
   async open(): Promise<void> {
     try {

@@ -10,6 +10,8 @@ const MAGIC = 0x184d_2204;
 /** Skippable frames: magic 0x184d2a50 to 0x184d2a5f, length 4, data. */
 const SKIPPABLE = 0x184d_2a50;
 const HISTORY = 65_536;
+/** A length grows by 255 with each octet. */
+const MOST_EXPANSION = 255;
 const STORED = 0x8000_0000;
 const Flag = { Dictionary: 1, ContentChecksum: 4, ContentSize: 8, BlockChecksum: 16 } as const;
 
@@ -19,11 +21,16 @@ type Step = 'magic' | 'header' | 'block' | 'trailer';
 export class Lz4Decoder {
   private readonly put: (octets: Uint8Array) => void;
   private pending: Uint8Array = new Uint8Array(0);
+  /** Pieces behind `pending` that are not enough for the next step yet, which wants so many octets. */
+  private waiting: Uint8Array[] = [];
+  private waitingLength = 0;
+  private wanted = 0;
   private step: Step = 'magic';
   private flags = 0;
   private mostBlock = 0;
-  /** The last octets put out: blocks may point back into them. */
-  private history: Uint8Array = new Uint8Array(0);
+  /** What was unpacked last, up to `end`: blocks may point back into it. */
+  private unpacked: Uint8Array = new Uint8Array(0);
+  private end = 0;
   private checksum = new Xxh32();
   private skipping = 0;
 
@@ -32,7 +39,13 @@ export class Lz4Decoder {
   }
 
   push(piece: Uint8Array, last: boolean): void {
-    this.pending = joined(this.pending, piece);
+    this.waiting.push(piece);
+    this.waitingLength += piece.length;
+    if (this.pending.length + this.waitingLength < this.wanted && !last) return;
+    this.pending = concatenated([this.pending, ...this.waiting]);
+    this.waiting = [];
+    this.waitingLength = 0;
+    this.wanted = 0;
     while (this.advance()) {
       // Each step takes its octets from `pending`.
     }
@@ -85,7 +98,8 @@ export class Lz4Decoder {
       throw new Error('the LZ4 header checksum is wrong');
     this.flags = flags;
     this.mostBlock = 2 ** (8 + 2 * ((descriptor >>> 4) & 7));
-    this.history = new Uint8Array(0);
+    this.unpacked = new Uint8Array(HISTORY + this.mostBlock);
+    this.end = 0;
     this.checksum = new Xxh32();
     this.take(length);
     this.step = 'block';
@@ -103,14 +117,14 @@ export class Lz4Decoder {
     const length = word % STORED;
     if (length > this.mostBlock) throw new Error(`an LZ4 block claims ${length} octets, at most ${this.mostBlock} are possible`);
     const checksumLength = this.flags & Flag.BlockChecksum ? 4 : 0;
-    if (this.pending.length < 4 + length + checksumLength) return false;
+    this.wanted = 4 + length + checksumLength;
+    if (this.pending.length < this.wanted) return false;
     const data = this.pending.subarray(4, 4 + length);
     if (checksumLength > 0 && new Xxh32().update(data).digest() !== uint32(this.pending, 4 + length))
       throw new Error('an LZ4 block checksum is wrong');
-    const octets = word >= STORED ? data.slice() : this.unpack(data);
+    const octets = word >= STORED ? this.stored(data) : this.unpack(data);
     this.take(4 + length + checksumLength);
     this.checksum.update(octets);
-    this.history = joined(this.history, octets).slice(-HISTORY);
     this.put(octets);
     return true;
   }
@@ -125,11 +139,27 @@ export class Lz4Decoder {
     return true;
   }
 
+  /** Makes room behind what was unpacked; matches may still point back into the last HISTORY octets of it. */
+  private makeRoom(length: number): void {
+    if (this.end + length <= this.unpacked.length) return;
+    this.unpacked.copyWithin(0, this.end - Math.min(this.end, HISTORY), this.end);
+    this.end = Math.min(this.end, HISTORY);
+  }
+
+  private stored(data: Uint8Array): Uint8Array {
+    this.makeRoom(data.length);
+    this.unpacked.set(data, this.end);
+    this.end += data.length;
+    return data.slice();
+  }
+
   /** One block: sequences of a token, literals, and a match that points back at most 64 KiB. */
   private unpack(data: Uint8Array): Uint8Array {
-    const before = this.history.length;
-    const out = new Uint8Array(before + this.mostBlock);
-    out.set(this.history);
+    const most = Math.min(this.mostBlock, data.length * MOST_EXPANSION);
+    this.makeRoom(most);
+    const out = this.unpacked;
+    const before = this.end;
+    const limit = before + most;
     let to = before;
     let at = 0;
     const length = (nibble: number): number => {
@@ -145,7 +175,7 @@ export class Lz4Decoder {
     while (at < data.length) {
       const token = data[at++] ?? 0;
       const literals = length(token >>> 4);
-      if (at + literals > data.length || to + literals > out.length) throw new Error('an LZ4 block has more literals than octets');
+      if (at + literals > data.length || to + literals > limit) throw new Error('an LZ4 block has more literals than octets');
       out.set(data.subarray(at, at + literals), to);
       at += literals;
       to += literals;
@@ -154,11 +184,12 @@ export class Lz4Decoder {
       const offset = (data[at] ?? 0) | ((data[at + 1] ?? 0) << 8);
       at += 2;
       const match = length(token & 15) + 4;
-      if (offset === 0 || offset > to || to + match > out.length) throw new Error('an LZ4 match points outside of its window');
+      if (offset === 0 || offset > to || to + match > limit) throw new Error('an LZ4 match points outside of its window');
       if (offset >= match) out.copyWithin(to, to - offset, to - offset + match);
       else for (let i = 0; i < match; i++) out[to + i] = out[to + i - offset] ?? 0;
       to += match;
     }
+    this.end = to;
     return out.slice(before, to);
   }
 
@@ -170,12 +201,14 @@ export class Lz4Decoder {
 const uint32 = (octets: Uint8Array, at: number): number =>
   ((octets[at] ?? 0) | ((octets[at + 1] ?? 0) << 8) | ((octets[at + 2] ?? 0) << 16) | ((octets[at + 3] ?? 0) << 24)) >>> 0;
 
-function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
-  if (a.length === 0) return b;
-  const both = new Uint8Array(a.length + b.length);
-  both.set(a);
-  both.set(b, a.length);
-  return both;
+function concatenated(pieces: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
+  }
+  return all;
 }
 
 const PRIME1 = 0x9e3779b1;
@@ -193,7 +226,7 @@ class Xxh32 {
 
   update(octets: Uint8Array): this {
     this.total += octets.length;
-    const all = joined(this.rest, octets);
+    const all = this.rest.length === 0 ? octets : concatenated([this.rest, octets]);
     let at = 0;
     for (; at + 16 <= all.length; at += 16) {
       for (let lane = 0; lane < 4; lane++) {

@@ -149,13 +149,16 @@ export class PcapngReader implements FrameReader {
     return this.reorder.release(this.frame, window);
   }
 
-  /** Reads the block at the window's start. True: `frame` is filled. False: go on, or, if `waiting`, more octets are wanted. */
+  /**
+   * Reads the block at the window's start; nothing of it counts before it is there as a whole. True: `frame` is filled. False: go on, or, if `waiting`,
+   * more octets are wanted.
+   */
   private block(type: number): boolean {
     const { window } = this;
     const { view, start } = window;
     this.waiting = false;
     if (type === Block.SectionHeader) {
-      if (!this.sectionHeader()) return false;
+      if (!this.byteOrder()) return false;
     } else if (this.sections === 0) {
       return this.lose(`expected a section header block, got block type 0x${type.toString(16)}`);
     }
@@ -175,6 +178,9 @@ export class PcapngReader implements FrameReader {
     }
     const trailing = view.getUint32(start + length - 4, this.littleEndian);
     if (trailing !== length) return this.lose(`a block of ${length} octets ends with a length of ${trailing}`);
+    if (type === Block.SectionHeader && length < FRAMING + SECTION_HEADER_BODY)
+      return this.lose(`a section header block claims ${length} octets`);
+    if (type === Block.SectionHeader) this.beginSection();
     window.start += length;
     return this.body(type, start + 8, start + length - 4);
   }
@@ -230,19 +236,21 @@ export class PcapngReader implements FrameReader {
     frame.source = UNKNOWN_INTERFACE;
   }
 
-  private sectionHeader(): boolean {
-    const { window } = this;
-    if (!window.has(FRAMING + SECTION_HEADER_BODY)) {
-      this.waiting = true;
-      return false;
-    }
-    const { view, start } = window;
+  /** The byte order of a section, by its header's magic: the block's length is written in it. */
+  private byteOrder(): boolean {
+    const { view, start } = this.window;
     const magic = view.getUint32(start + 8, true);
     const swapped = view.getUint32(start + 8, false);
     if (magic !== BYTE_ORDER_MAGIC && swapped !== BYTE_ORDER_MAGIC) {
       return this.lose(`a section header has the byte-order magic 0x${magic.toString(16)}`);
     }
     this.littleEndian = magic === BYTE_ORDER_MAGIC;
+    return true;
+  }
+
+  private beginSection(): void {
+    const { window } = this;
+    const { view, start } = window;
     this.section = [];
     this.sections++;
     const major = view.getUint16(start + 12, this.littleEndian);
@@ -253,7 +261,6 @@ export class PcapngReader implements FrameReader {
       const message = `section ${this.sections} is of pcapng version ${major}.${minor}; it is passed over`;
       this.problems.add('unsupported-version', window.offset, this.scanned + 1, message);
     }
-    return true;
   }
 
   private interfaceDescription(at: number, end: number): void {
@@ -456,7 +463,9 @@ export class PcapngReader implements FrameReader {
   }
 
   private text(at: number, length: number): string {
-    return new TextDecoder().decode(this.window.bytes.subarray(at, at + length)).replace(/\0+$/, '');
+    const text = new TextDecoder().decode(this.window.bytes.subarray(at, at + length)).replace(/\0+$/, '');
+    // Names go to terminals: no file may steer them.
+    return text.replace(CONTROLS, '\ufffd');
   }
 
   private tellBadOption(code: number, length: number): void {
@@ -529,6 +538,9 @@ export class PcapngReader implements FrameReader {
     return known && this.sections > 0 ? this.littleEndian : undefined;
   }
 }
+
+/** C0 and C1 control characters, and DEL. */
+const CONTROLS = /\p{Cc}/gu;
 
 const isPacket = (type: number): boolean => type === Block.EnhancedPacket || type === Block.Packet || type === Block.SimplePacket;
 

@@ -4,8 +4,9 @@ import type { ByteWindow } from './window.ts';
 /** dumpcap hands over what it read from each interface in batches: frames of several interfaces are out of order by less than this. */
 const MOST_FRAMES = 4096;
 const MOST_SECONDS = 1;
-/** The held octets stay in the reader's window, so their number is bounded too. */
+/** From the first held frame on everything stays in the reader's window, so that is bounded too. */
 const MOST_OCTETS = 4 << 20;
+const NONE = -1;
 
 const POSITIONS = MOST_FRAMES * 2;
 const MASK = POSITIONS - 1;
@@ -35,7 +36,11 @@ export class ReorderWindow {
   private freeCount = POSITIONS;
   private head = 0;
   private tail = 0;
-  private octets = 0;
+  /** Held slots in the order of the file. */
+  private readonly before = new Int32Array(POSITIONS);
+  private readonly behind = new Int32Array(POSITIONS);
+  private first = NONE;
+  private last = NONE;
   private flushing = false;
 
   constructor() {
@@ -66,7 +71,11 @@ export class ReorderWindow {
     this.epoch[slot] = epoch;
     this.orderSec[slot] = sec;
     this.orderNsec[slot] = nsec;
-    this.octets += frame.caplen;
+    this.before[slot] = this.last;
+    this.behind[slot] = NONE;
+    if (this.last === NONE) this.first = slot;
+    else this.behind[this.last] = slot;
+    this.last = slot;
     let at = this.tail++;
     for (; at > this.head; at--) {
       const before = this.order[(at - 1) & MASK] ?? 0;
@@ -83,9 +92,10 @@ export class ReorderWindow {
       return false;
     }
     const slot = this.order[this.head & MASK] ?? 0;
-    if (!this.flushing && !this.mayLeave(slot)) return false;
+    if (!this.flushing && !this.mayLeave(slot, window.offset)) return false;
     this.head++;
     this.free[this.freeCount++] = slot;
+    this.unlink(slot);
     const flags = this.flags[slot] ?? 0;
     frame.number = this.number[slot] ?? 0;
     frame.sec = this.sec[slot] ?? 0;
@@ -100,19 +110,26 @@ export class ReorderWindow {
     frame.start = (this.offset[slot] ?? 0) - window.base;
     frame.bytes = window.bytes;
     frame.view = window.view;
-    this.octets -= frame.caplen;
     return true;
   }
 
   /** The input's offset of the first held octet, or Infinity. */
   get firstOffset(): number {
-    let first = Number.POSITIVE_INFINITY;
-    for (let at = this.head; at < this.tail; at++) first = Math.min(first, this.offset[this.order[at & MASK] ?? 0] ?? first);
-    return first;
+    return this.first === NONE ? Number.POSITIVE_INFINITY : (this.offset[this.first] ?? 0);
   }
 
-  private mayLeave(slot: number): boolean {
-    if (this.length >= MOST_FRAMES || this.octets >= MOST_OCTETS) return true;
+  private unlink(slot: number): void {
+    const before = this.before[slot] ?? NONE;
+    const behind = this.behind[slot] ?? NONE;
+    if (before === NONE) this.first = behind;
+    else this.behind[before] = behind;
+    if (behind === NONE) this.last = before;
+    else this.before[behind] = before;
+  }
+
+  /** @param offset up to where the input was scanned */
+  private mayLeave(slot: number, offset: number): boolean {
+    if (this.length >= MOST_FRAMES || offset - this.firstOffset >= MOST_OCTETS) return true;
     const newest = this.order[(this.tail - 1) & MASK] ?? 0;
     if (this.epoch[newest] !== this.epoch[slot]) return true;
     const seconds = (this.orderSec[newest] ?? 0) - (this.orderSec[slot] ?? 0);

@@ -69,6 +69,7 @@ export class ArpTracker {
   /** The capture is over, or its time starts anew. */
   finish(): void {
     this.open.finish();
+    this.segments.finish();
   }
 
   private request(packet: Packet, segment: number): void {

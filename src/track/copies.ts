@@ -25,6 +25,11 @@ export class CopyDetector {
     this.seen[slot] = packet.at;
     return false;
   }
+
+  /** The capture's time starts anew. */
+  reset(): void {
+    this.seen.fill(Number.NEGATIVE_INFINITY);
+  }
 }
 
 /** A number that copies of one packet share, whatever a hop changes of it. */

@@ -86,6 +86,7 @@ export class NdpTracker {
 
   finish(): void {
     this.open.finish();
+    this.segments.finish();
     this.probes.clear();
   }
 

@@ -40,9 +40,9 @@ export class RelayWatch {
     return this.watched.get(mac)?.get(neighbour);
   }
 
-  /** An IP packet on Ethernet, with at least eight octets behind the IP header. */
   observe(packet: Packet): void {
-    if (packet.transport === 0 || packet.ethernetAt < 0) return;
+    // What passes on IP packets does so on Ethernet; a fingerprint needs eight octets behind the IP header.
+    if (packet.transport === 0 || packet.ethernetAt < 0 || packet.capturedEnd - packet.transportAt < 8) return;
     const into = this.watched.has(packet.destinationMac);
     const relays = this.watched.get(packet.sourceMac);
     if (!into && !relays) return;
@@ -66,5 +66,6 @@ export class RelayWatch {
 
   reset(): void {
     this.watched.clear();
+    this.seen.fill(Number.NEGATIVE_INFINITY);
   }
 }

@@ -77,11 +77,16 @@ export class Segments {
     this.recent.expire();
   }
 
+  /** The capture's time starts anew. */
+  finish(): void {
+    this.recent.clear();
+  }
+
   private placeOf({ interfaceId, vlanCount, vlans, path, tunnelId }: Packet): number {
     const { key } = this.places;
     key[0] = interfaceId;
     key[1] = vlanCount > 0 ? ((vlans[0] ?? 0) << 12) | ((vlans[1] ?? 0) * (vlanCount > 1 ? 1 : 0)) | (vlanCount << 24) : 0;
-    key[2] = vlanCount > 2 ? ((vlans[2] ?? 0) << 12) | (vlans[3] ?? 0) : 0;
+    key[2] = vlanCount > 2 ? ((vlans[2] ?? 0) << 12) | (vlanCount > 3 ? (vlans[3] ?? 0) : 0) : 0;
     key[3] = path;
     key[4] = tunnelId;
     const known = this.places.touch();

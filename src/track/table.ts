@@ -65,8 +65,9 @@ export class Table {
   private readonly idleSec: number;
   private readonly clock: Clock;
   private readonly leave: ((id: number) => void) | undefined;
-  /** Nobody outside can choose keys that fall into one chain. */
+  /** Secrets, so that nobody outside can choose keys that fall into one chain. */
   private readonly seed = (Math.random() * 2 ** 32) | 0;
+  private readonly factor = (Math.random() * 2 ** 32) | 1;
 
   constructor({ words, own = 0, limit, idleSec, clock, leave }: TableOptions) {
     this.limit = 2 ** Math.ceil(Math.log2(limit));
@@ -173,6 +174,8 @@ export class Table {
     for (let i = 0; i < this.keyLength; i++) {
       hash = Math.imul(hash ^ (this.key[i] ?? 0), 0x9e3779b1);
       hash ^= hash >>> 15;
+      // Without it a flipped highest bit cancels with chosen bits of the next word, whatever the seed.
+      hash = Math.imul(hash, this.factor);
     }
     hash = Math.imul(hash, 0x85ebca77);
     return hash ^ (hash >>> 13);

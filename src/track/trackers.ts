@@ -152,6 +152,7 @@ export class Trackers {
     this.evictedBefore += this.wireguard.evicted;
     this.neighbourhood.reset();
     this.relay.reset();
+    this.copies.reset();
     this.mismatches.found.clear();
     this.udp.reset();
     this.icmp.wrong.clear();

@@ -112,7 +112,12 @@ function decodeIp(packet: Packet, at: number): void {
   if (!packet.has('ip', at, 1)) return;
   const version = packet.view.getUint8(at) >> 4;
   const next = version === 6 ? decodeIpv6(packet, at) : decodeIpv4(packet, at);
-  if (next >= 0 && packet.fragmentOffset === 0) decodeTransport(packet, next);
+  if (next >= 0 && packet.fragmentOffset === 0) {
+    decodeTransport(packet, next);
+    return;
+  }
+  packet.payloadAt = next >= 0 ? next : packet.end;
+  packet.payloadLength = Math.max(0, packet.end - packet.payloadAt);
 }
 
 function decodeTransport(packet: Packet, at: number): void {

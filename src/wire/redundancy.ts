@@ -29,7 +29,7 @@ const CARP_AUTH_WORDS = 7;
 
 /** Allocates; advertisements come once a second. Undefined where the packet is none. */
 export function readVrrp(packet: Packet): RouterAdvertisement | undefined {
-  if (packet.protocol !== IpProtocol.Vrrp || packet.fragmentOffset > 0) return undefined;
+  if (packet.protocol !== IpProtocol.Vrrp || packet.fragmentOffset > 0 || packet.payloadLength === 0) return undefined;
   const { view, payloadAt: at, version } = packet;
   if (!packet.has('vrrp', at, VRRP_HEADER)) return undefined;
   const first = view.getUint8(at);

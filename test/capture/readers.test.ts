@@ -37,7 +37,7 @@ async function read(octets: Uint8Array, pieceLength?: number) {
 const PACKETS = [
   { sec: 1_700_000_000, nsec: 123_456_000, octets: Uint8Array.of(1, 2, 3) },
   { sec: 1_700_000_001, nsec: 999_999_000, octets: Uint8Array.of(4, 5, 6, 7), origlen: 60 },
-];
+] as const;
 
 describe('classic pcap', () => {
   const formats: (PcapFormat & { name: string })[] = [
@@ -309,6 +309,43 @@ describe('pcapng', () => {
       { kind: 'bad-record', offset: blocks[2], frame: 1 },
       { kind: 'bad-record', offset: blocks[5], frame: 2 },
     ]);
+  });
+
+  it('tells a section of an unknown version once, in whatever pieces it comes', async () => {
+    const octets = new PcapngWriter()
+      .section('x'.repeat(3000))
+      .interface({ linktype: 1 })
+      .packet({ interface: 0, ...PACKETS[0] }).bytes;
+    octets[12] = 2;
+    for (const pieceLength of [undefined, 512, 64, 1]) {
+      const { problems } = await read(octets, pieceLength);
+      expect(problems).toEqual([{ kind: 'unsupported-version', offset: 0, frame: 1 }]);
+    }
+  });
+
+  it('holds frames back in bounded memory, whatever lies between them', async () => {
+    const writer = new PcapngWriter().section().interface({ linktype: 1, name: 'a' }).interface({ linktype: 1, name: 'b' });
+    writer.packet({ interface: 0, ...PACKETS[0] });
+    for (let i = 0; i < 600; i++) writer.block(4, new DataView(new ArrayBuffer(60_000)));
+    writer.packet({ interface: 1, ...PACKETS[1] });
+    const input = await openOctets(writer.bytes, 1 << 20);
+    let most = 0;
+    const numbers: number[] = [];
+    while (!input.done) {
+      while (input.next()) numbers.push(input.frame.number);
+      if (!input.done) await input.fill();
+      most = Math.max(most, input.frame.bytes.length);
+    }
+    expect(numbers).toEqual([1, 2]);
+    expect(most).toBeLessThanOrEqual(16 << 20);
+  });
+
+  it('lets no name steer a terminal', async () => {
+    const octets = new PcapngWriter()
+      .section()
+      .interface({ linktype: 1, name: 'e\u001b[31mth\u0007\u009b0' })
+      .packet({ interface: 0, ...PACKETS[0] }).bytes;
+    expect((await read(octets)).frames.map((frame) => frame.interface)).toEqual(['e\ufffd[31mth\ufffd\ufffd0']);
   });
 
   it('tells an option of impossible length and ignores it', async () => {

@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writePcap } from '../../src/capture/pcap-writer.ts';
 import { Exit } from '../../src/cli/io.ts';
@@ -49,6 +50,29 @@ async function fluxcapAt(width: number, ...args: string[]) {
   const exit = await run(args, io);
   return { exit, stdout: io.stdout, stderr: io.stderr };
 }
+
+describe('a named pipe', () => {
+  it('is opened once: its writer is not cut off', { timeout: 30_000 }, () => {
+    const script = `mkfifo p && { cat two.pcap > p; echo writer $? >&2; } & sleep 0.2; "$0" "$1" --quiet --json p | grep -c '"packets": 3'; wait`;
+    const { stdout, stderr } = spawnSync('sh', ['-c', script, process.execPath, join(root, 'bin/fluxcap.js')], {
+      cwd: folder,
+      encoding: 'utf8',
+      timeout: 20_000,
+    });
+    expect({ stdout, stderr }).toEqual({ stdout: '1\n', stderr: 'writer 0\n' });
+  });
+});
+
+describe('packed files', () => {
+  it.runIf(existsSync('/proc/self/fd'))('are closed again', async () => {
+    writeFileSync(path('two.pcap.gz'), gzipSync(twoAnswers));
+    const open = (): number => readdirSync('/proc/self/fd').length;
+    await fluxcap(path('two.pcap.gz'));
+    const before = open();
+    for (let i = 0; i < 20; i++) await fluxcap(path('two.pcap.gz'));
+    expect(open() - before).toBeLessThan(5);
+  });
+});
 
 describe('exit status', () => {
   it.each([

@@ -1,4 +1,4 @@
-import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, createReadStream, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import type { ByteSource } from '../source.ts';
 import { StreamSource } from './stream.ts';
 
@@ -55,9 +55,8 @@ class FileSource implements ByteSource {
 /** The size of a regular file in octets, or null: for progress. */
 export function sizeOf(path: string): number | null {
   try {
-    const fd = path === '-' ? STDIN : openSync(path, 'r');
-    const stat = fstatSync(fd);
-    if (fd !== STDIN) closeSync(fd);
+    // Not opened: a pipe's writer would see it closed again.
+    const stat = path === '-' ? fstatSync(STDIN) : statSync(path);
     return stat.isFile() ? stat.size : null;
   } catch {
     return null;

@@ -21,10 +21,30 @@ async function* pieces(packed: ByteSource): AsyncGenerator<Uint8Array> {
   }
 }
 
+/** What a stream unpacks, with the packed source behind it: both end together. */
+class UnpackedSource implements ByteSource {
+  private readonly packed: ByteSource;
+  private readonly unpacked: StreamSource;
+
+  constructor(packed: ByteSource, unpacked: StreamSource) {
+    this.packed = packed;
+    this.unpacked = unpacked;
+  }
+
+  read(into: Uint8Array, from: number, to: number): number | Promise<number> {
+    return this.unpacked.read(into, from, to);
+  }
+
+  async close(): Promise<void> {
+    this.unpacked.close();
+    await this.packed.close?.();
+  }
+}
+
 function through(packed: ByteSource, unpacker: Transform): ByteSource {
   const source = Readable.from(pieces(packed));
   source.on('error', (error) => unpacker.destroy(error));
-  return new StreamSource(source.pipe(unpacker));
+  return new UnpackedSource(packed, new StreamSource(source.pipe(unpacker)));
 }
 
 type CreateZstdDecompress = (options: { chunkSize: number }) => Transform;

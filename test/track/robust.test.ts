@@ -1,0 +1,81 @@
+import { describe, expect, it } from 'vitest';
+import { writePcap } from '../../src/capture/pcap-writer.ts';
+import { analyzeSources, MemorySource } from '../../src/core.ts';
+import { Frame, UNKNOWN_INTERFACE } from '../../src/frame.ts';
+import { RelayWatch } from '../../src/track/relay.ts';
+import { Table } from '../../src/track/table.ts';
+import { decode } from '../../src/wire/decode.ts';
+import { Packet } from '../../src/wire/packet.ts';
+import { arpReply, arpRequest, BROADCAST, ethernet, ip, octets } from '../craft/index.ts';
+
+const mac = (n: number): string => `02:00:00:00:00:${n.toString(16).padStart(2, '0')}`;
+const OWNER = { mac: mac(1), ip: '192.0.2.1' };
+const ASKER = { mac: mac(9), ip: '192.0.2.9' };
+
+const analyze = (packets: { sec: number; octets: Uint8Array }[], pieceLength?: number) =>
+  analyzeSources(
+    [
+      {
+        path: 'x',
+        open: () =>
+          new MemorySource(
+            writePcap(
+              { linktype: 1 },
+              packets.map((each) => ({ nsec: 0, ...each })),
+            ),
+            pieceLength,
+          ),
+      },
+    ],
+    { records: new Set(['arp']) },
+  );
+
+describe('packets that end early', () => {
+  it('are no trouble to who is watched for passing packets on', () => {
+    // Four octets of ICMP, the last ones that there are.
+    const short = ethernet(
+      { source: mac(9), destination: mac(66) },
+      ip({ from: ASKER.ip, to: OWNER.ip, protocol: 1, payload: octets(8, 0, 0, 0) }),
+    ).slice();
+    const frame = new Frame();
+    frame.bytes = short;
+    frame.view = new DataView(short.buffer);
+    frame.caplen = short.length;
+    frame.origlen = short.length;
+    frame.linktype = 1;
+    const packet = new Packet(UNKNOWN_INTERFACE);
+    expect(decode(packet, frame)).toBe(true);
+    const relay = new RelayWatch();
+    relay.watch(packet.destinationMac);
+    expect(() => relay.observe(packet)).not.toThrow();
+  });
+});
+
+describe('a step back in time', () => {
+  it('begins everything anew, also what was seen at the same moment before', async () => {
+    const request = ethernet({ source: ASKER.mac, destination: BROADCAST }, arpRequest(ASKER, OWNER.ip));
+    const reply = ethernet({ source: OWNER.mac, destination: ASKER.mac }, arpReply(OWNER, ASKER));
+    const { records } = await analyze([2000, 2000, 1000, 1000].map((sec, i) => ({ sec, octets: i % 2 === 0 ? request : reply })));
+    expect(records.kept.arp.map(({ requests, replies }) => [requests, replies.length])).toEqual([
+      [1, 1],
+      [1, 1],
+    ]);
+  });
+});
+
+describe('hashes of tables', () => {
+  it('cannot be made equal by flipping bits, whatever the seed', () => {
+    const table = new Table({ words: 11, limit: 16, idleSec: 1, clock: { at: 1 } }) as unknown as { key: Int32Array; hash(): number };
+    const hashes = new Set<number>();
+    for (let choice = 0; choice < 1024; choice++) {
+      for (let i = 0; i < 11; i++) table.key[i] = i + 1;
+      for (let i = 0; i < 10; i++) {
+        if (((choice >> i) & 1) === 0) continue;
+        table.key[i] = (table.key[i] ?? 0) ^ 0x8000_0000;
+        table.key[i + 1] = (table.key[i + 1] ?? 0) ^ 0x8001_0000;
+      }
+      hashes.add(table.hash());
+    }
+    expect(hashes.size).toBeGreaterThan(1000);
+  });
+});
