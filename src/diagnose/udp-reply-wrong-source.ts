@@ -97,7 +97,7 @@ function judge(group: WrongSource[], knowledge: Knowledge): Draft<WrongReplyDeta
   const { client, asked, path } = first;
   const { clientPorts, requests, repliesRight } = knowledge.udp.totalsOf(client.ip, asked, path);
   const repliesWrong = inOrder.reduce((sum, { packets }) => sum + packets, 0);
-  const another = repliesWrong < requests * RARELY ? inOrder.find(({ from }) => isServerOf(client, from, path, knowledge)) : undefined;
+  const another = isRare(inOrder, requests) ? inOrder.find(({ from }) => isServerOf(client, from, path, knowledge)) : undefined;
   const confidence = another ? 'possible' : confidenceOf(inOrder, best.strength, knowledge);
   const answeredFrom = sources(inOrder);
   const pattern = answeredFrom.length > 1 || repliesRight > 0 ? 'rotating' : 'fixed';
@@ -135,6 +135,17 @@ function judge(group: WrongSource[], knowledge: Knowledge): Draft<WrongReplyDeta
 
 /** An answer from elsewhere to fewer than one in so many requests: the capture misses a packet now and then, too. */
 const RARELY = 1 / 20;
+/** Missed packets lie apart; several answers as near to each other as this are a fault that came and went. */
+const NEAR_SEC = 60;
+const SEVERAL = 3;
+
+/** Few wrong answers among many requests, and none of them seen on both of its ways at the answering host. */
+function isRare(group: WrongSource[], requests: number): boolean {
+  const wrong = group.reduce((sum, { packets }) => sum + packets, 0);
+  if (wrong >= requests * RARELY || group.some(({ atServer }) => atServer)) return false;
+  const span = Math.max(...group.map(({ last }) => last.at)) - Math.min(...group.map(({ first }) => first.at));
+  return wrong < SEVERAL || span > (wrong - 1) * NEAR_SEC;
+}
 
 /** Whether the client asks the wrong source things of its own, and is answered: a resolver beside the other one. */
 function isServerOf(client: Endpoint, from: Required<Endpoint>, path: number, { udp }: Knowledge): boolean {

@@ -6,7 +6,7 @@ import type { Knowledge } from './knowledge.ts';
 import { count, endpoint, list, object } from './schemas.ts';
 import { countText, FrameText, listText } from './text.ts';
 import { uplinkRule } from './uplink-rule.ts';
-import { type Alternating, confidenceOf, FLAP_MOVES, identitySentence, KEY_ADVICE } from './wireguard-moves.ts';
+import { type Alternating, confidenceOf, identitySentence, isInterleaved, KEY_ADVICE } from './wireguard-moves.ts';
 
 export interface FlapDetails {
   endpoints: { ip: string; port: number }[];
@@ -85,8 +85,8 @@ export function judgeFlap({ moves, endpoints }: Alternating, { drops }: Knowledg
 }
 
 export function judgeSharedKey(found: Alternation): Draft<FlapDetails> | undefined {
+  if (!isInterleaved(found)) return undefined;
   const { observer, path, peer, endpoints, switches, evidence } = found;
-  if (switches < FLAP_MOVES || endpoints.size < 2) return undefined;
   const names = [...endpoints.values()].map(({ endpoint: each }) => each);
   return {
     subject: peer === null ? { observer } : { peer },
@@ -98,7 +98,7 @@ export function judgeSharedKey(found: Alternation): Draft<FlapDetails> | undefin
     count: switches,
     evidence,
     because: [
-      `${listText(names.map(endpointText))} complete handshakes with ${endpointText(observer)} in turns: ${countText(switches, 'time')} each within a minute, where two minutes are usual.`,
+      `${listText(names.map(endpointText))} complete handshakes with ${endpointText(observer)} in turns: ${countText(switches, 'time')} one follows another one's within a minute, where two minutes are usual.`,
       peer ? `mac1 of the responses names ${peer} each time.` : 'Whether they have one key is not to be seen without it.',
     ],
     ruledOut: ['One machine with two uplinks: each endpoint has sessions of its own.'],

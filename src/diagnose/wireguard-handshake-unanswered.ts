@@ -1,6 +1,6 @@
 import { Direction } from '../frame.ts';
 import { endpointText } from '../net/ip.ts';
-import type { UnansweredHandshakes } from '../track/wireguard/unanswered.ts';
+import { UNANSWERED_ATTEMPTS, type UnansweredHandshakes } from '../track/wireguard/unanswered.ts';
 import { type Draft, type FindingKind, lessSure, type Remedy } from './kind.ts';
 import type { Knowledge } from './knowledge.ts';
 import { count, number, object, textOrNull } from './schemas.ts';
@@ -41,11 +41,15 @@ export const wireguardHandshakeUnanswered: FindingKind<UnansweredHandshakeDetail
   references: ['WireGuard white paper section 6.4', 'Linux drivers/net/wireguard/messages.h: REKEY_TIMEOUT, REKEY_ATTEMPT_TIME'],
 };
 
-export function judgeUnansweredHandshake(found: UnansweredHandshakes, { drops }: Knowledge): Draft<UnansweredHandshakeDetails> {
-  const { initiator, responder, path, attempts, reason, recovered, peer, evidence, direction } = found;
+/** What was asked this late may be answered after the end. */
+const END_SEC = 2;
+
+export function judgeUnansweredHandshake(found: UnansweredHandshakes, { drops, end }: Knowledge): Draft<UnansweredHandshakeDetails> {
+  const { initiator, responder, path, attempts, rows, reason, recovered, peer, evidence, direction, isPassedOn } = found;
   const first = evidence.firstOf('initiation');
   const last = evidence.lastOf('initiation');
-  const confidence = drops ? lessSure('likely') : 'likely';
+  const isEnough = attempts > UNANSWERED_ATTEMPTS || !last || end - last.at >= END_SEC;
+  const confidence = drops || !isEnough ? lessSure('likely') : 'likely';
   const error = evidence.firstOf('icmp-error');
   return {
     subject: { initiator, responder },
@@ -57,9 +61,11 @@ export function judgeUnansweredHandshake(found: UnansweredHandshakes, { drops }:
     count: attempts,
     evidence,
     because: [
-      `${countText(attempts, 'initiation')}${first && last ? `, ${frameText(first)} to ${frameText(last)}${durationText(first, last)},` : ''} and neither a response nor a cookie follows.`,
+      rows > 1
+        ? `${countText(attempts, 'initiation')} in ${rows} rows${first && last ? ` between ${frameText(first)} and ${frameText(last)}` : ''}, and neither a response nor a cookie follows any of them.`
+        : `${countText(attempts, 'initiation')}${first && last ? `, ${frameText(first)} to ${frameText(last)}${durationText(first, last)},` : ''} and neither a response nor a cookie follows.`,
       ...(reason && error ? [`${FrameText(error)} says why: ${reason}.`] : []),
-      ...(direction === Direction.In
+      ...(direction === Direction.In && !isPassedOn
         ? [
             'They arrive at the capturing host, and no response leaves it: wrong key, unknown peer, or a clock older than the last handshake.',
           ]
@@ -76,12 +82,12 @@ const AFTER_OUTAGE: Remedy = {
   commands: [],
 };
 
-const remedies = ({ responder, direction }: UnansweredHandshakes): Remedy[] => [
+const remedies = ({ responder, direction, isPassedOn }: UnansweredHandshakes): Remedy[] => [
   ...wireguardHandshakeUnanswered.remedies.map(({ text, commands }) => ({
     text,
     commands: commands.map((command) => command.replace('PORT', String(responder.port))),
   })),
-  ...(direction === Direction.In
+  ...(direction === Direction.In && !isPassedOn
     ? []
     : [
         {

@@ -1,5 +1,6 @@
 import { endpointText } from '../net/ip.ts';
 import { Evidence } from '../track/evidence.ts';
+import type { Alternation } from '../track/wireguard/alternation.ts';
 import type { FullEndpoint, Identity, Move } from '../track/wireguard/peers.ts';
 import { type Confidence, lessSure, type Remedy } from './kind.ts';
 import type { Knowledge } from './knowledge.ts';
@@ -65,11 +66,16 @@ export function sortMoves(knowledge: Knowledge): SortedMoves {
   };
 }
 
+/** Two machines complete handshakes in turns, and neither gives up. */
+export const isInterleaved = ({ switches, returns, endpoints }: Alternation): boolean =>
+  switches >= FLAP_MOVES && returns > 0 && endpoints.size >= 2;
+
 /** Endpoints of two machines with one key are told as that. */
 function sharedKeyEndpoints({ wireguard }: Knowledge): Map<string, Set<string>> {
   const shared = new Map<string, Set<string>>();
-  for (const { observer, endpoints, switches, peer } of wireguard.alternations.list) {
-    if (switches >= FLAP_MOVES && peer !== null) shared.set(endpointText(observer), new Set(endpoints.keys()));
+  for (const alternation of wireguard.alternations.list) {
+    const { observer, endpoints, peer } = alternation;
+    if (isInterleaved(alternation) && peer !== null) shared.set(endpointText(observer), new Set(endpoints.keys()));
   }
   return shared;
 }
@@ -125,7 +131,12 @@ const IDENTITY: Record<Identity, string> = {
 };
 
 /** How it is known that who moved is who was there before. */
-export const identitySentence = ({ identity }: Move): string => IDENTITY[identity];
+export const identitySentence = ({ identity, trigger, own }: Move): string =>
+  identity === 'continuity' && own
+    ? 'Both addresses are of the capturing host, and the port is the same: very probably one WireGuard interface.'
+    : identity === 'index' && trigger === 'response'
+      ? 'The response carries the sender index of an initiation that went to the old address: it is the same peer.'
+      : IDENTITY[identity];
 
 export function moveSentence({ stamp, trigger, to, from, gapSeconds, evidence }: Move): string {
   const before = evidence.firstOf('last-from-old');

@@ -1,6 +1,6 @@
 import { endpointText } from '../net/ip.ts';
 import { Evidence } from '../track/evidence.ts';
-import type { WrongResponder } from '../track/wireguard/tracker.ts';
+import type { WrongResponder } from '../track/wireguard/handshake.ts';
 import { indexText } from '../wire/wireguard.ts';
 import type { Draft, FindingKind } from './kind.ts';
 import { count, list, object, text, textOrNull } from './schemas.ts';

@@ -1,8 +1,8 @@
 import type { Exchange } from './exchange.ts';
 import type { IcmpError } from './icmp.ts';
 import type { UdpConversation } from './udp.ts';
+import type { CookieReply, Handshake } from './wireguard/handshake.ts';
 import type { Session } from './wireguard/sessions.ts';
-import type { CookieReply, Handshake } from './wireguard/tracker.ts';
 
 /** What happened, by kind, as the trackers tell it. Reports make their own form of it. */
 export interface RecordKinds {

@@ -81,6 +81,7 @@ export class Trackers {
     this.udp = new UdpTracker(clock, {
       conversation: (make) => records.add('udp', make),
       wireguard: (packet, flow, managed) => this.wireguard.observe(packet, flow, managed),
+      wireguardPassedOn: (packet) => this.wireguard.passedOn(packet),
       isWireguard: (packet, flow) => this.wireguard.claims(packet, flow),
     });
     this.icmp = new IcmpTracker(clock, this.kinship, {

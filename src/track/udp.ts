@@ -93,6 +93,8 @@ export interface UdpEvents {
   conversation(make: () => UdpConversation): void;
   /** A packet on a WireGuard flow; `flow` names the flow as nothing else does. `managed`: other software chooses the path. */
   wireguard(packet: Packet, flow: number, managed: boolean): void;
+  /** A WireGuard packet that was sighted before leaves the capturing host. */
+  wireguardPassedOn(packet: Packet): void;
   /** Whether a packet on a flow of unknown protocol belongs to a WireGuard session. */
   isWireguard(packet: Packet, flow: number): boolean;
 }
@@ -130,6 +132,7 @@ export class UdpTracker {
     doubles[(own + LAST_FRAME) >> 1] = packet.frame;
     if (copy) {
       flows.discount(id, flows.fromLower);
+      if (words[own + PROTOCOL] === UdpProtocol.Wireguard && packet.direction === Direction.Out) this.events.wireguardPassedOn(packet);
       return;
     }
     const protocol = (words[own + PROTOCOL] ?? 0) || this.inspect(packet, id, own);

@@ -371,6 +371,70 @@ const twins: Scenario[] = [
       };
     },
   ),
+  twin(DRIFT, 'another peer begins, with the key of the first alone', 'mac1 shows that it is not the first, though not who it is', () => {
+    const wg = new Tunnels(onEthernet());
+    wg.chat(wg.handshake(SITE, SERVER, CALL), 10);
+    wg.wait(30).chat(wg.handshake(OTHER, SITE, { initiator: publicKey(103), responder: SITE_KEY }), 10);
+    return { capture: wg, options: { wgPeers } };
+  }),
+  twin(DRIFT, 'the site is pointed elsewhere', 'it sends to the other address first, and nothing from there was missed', () => {
+    const wg = new Tunnels(onEthernet());
+    const session = wg.handshake(SITE, SERVER);
+    wg.chat(session, 10);
+    wg.chat({ ...session, responder: OTHER }, 10);
+    return { capture: wg };
+  }),
+  incident(
+    DRIFT,
+    'a router that translates the site, on any: the server calls back from elsewhere',
+    'the peer that calls back is known by either name of the site',
+    () => {
+      const inside = '192.168.1.2:51820';
+      const wg = new Tunnels(onRouter(SITE, inside));
+      wg.chat(wg.handshake(SITE, SERVER), 10);
+      wg.wait(100).chat(wg.handshake(OTHER, SITE), 10);
+      return { capture: wg, expect: [drift({ confidence: 'likely' }, inside)] };
+    },
+  ),
+  incident(DRIFT, 'three peers with one port, one of them is called in vain', 'whom the site looks for is who comes back', () => {
+    const wg = new Tunnels(onEthernet());
+    const peers = ['198.51.100.2:51820', '198.51.100.22:51820', '198.51.100.42:51820'] as const;
+    const sessions = peers.map((each) => wg.handshake(SITE, each));
+    for (const each of sessions) wg.chat(each, 2, 1);
+    const [first, , third] = sessions;
+    for (let i = 0; i < 18; i++) {
+      wg.initiate(SITE, peers[1]);
+      for (const each of [first, third]) if (each) wg.chat(each, 1, 2.5);
+    }
+    const came = '203.0.113.99:51820';
+    wg.chat(wg.handshake(came, SITE), 5);
+    for (const each of [first, third]) if (each) wg.chat(each, 2);
+    return {
+      capture: wg,
+      expect: [
+        drift({ confidence: 'likely' }, SITE, peers[1], came),
+        unanswered(address(SITE), peers[1], { severity: 'notice', count: 18 }),
+      ],
+    };
+  }),
+  incident(
+    DRIFT,
+    'server on any: it drifts in vain and comes back',
+    'both sources leave one host from one port, so its return shows no second peer',
+    () => {
+      const wg = new Tunnels(atServer());
+      wg.chat(wg.handshake(SITE, SERVER), 5);
+      wg.wait(18).retry(OTHER, SITE, 18);
+      wg.wait(270).chat(wg.handshake(SITE, SERVER), 5);
+      return {
+        capture: wg,
+        expect: [
+          drift({ severity: 'warning', confidence: 'likely', details: { followed: false } }),
+          unanswered(address(OTHER), SITE, { severity: 'notice', count: 18 }),
+        ],
+      };
+    },
+  ),
   twin(DRIFT, 'a replayed packet from another address', 'an old counter moves no endpoint', () => {
     const wg = new Tunnels(onEthernet());
     const session = wg.handshake(SITE, SERVER);

@@ -95,6 +95,18 @@ const inVain: Scenario[] = [
     wg.wait(5);
     return { capture: wg, expect: [unanswered(CLIENT, SERVER, { severity: 'warning', count: 3 })] };
   }),
+  incident(UNANSWERED, 'the third try is the last packet', 'its answer may come after the end: possible', () => {
+    const wg = new Tunnels(onEthernet());
+    wg.retry(SITE, SERVER, 3);
+    return { capture: wg, expect: [unanswered(address(SITE), SERVER, { confidence: 'possible', count: 3 })] };
+  }),
+  twin(UNANSWERED, 'two tries now, two tries hours later', 'each time too few', () => {
+    const wg = new Tunnels(onEthernet());
+    wg.retry(SITE, SERVER, 2);
+    wg.wait(10_000).retry(SITE, SERVER, 2);
+    wg.wait(60).chat(wg.handshake(SITE, OTHER), 3);
+    return { capture: wg };
+  }),
   incident(UNANSWERED, 'a client that takes a new port for each try', 'an initiator counts by its address', () => {
     const wg = new Tunnels(onEthernet());
     for (let i = 0; i < 5; i++) {

@@ -154,6 +154,12 @@ export const scenarios: Scenario[] = [
     wg.chat(wg.handshake(SITE, SERVER), 10);
     return { capture: wg };
   }),
+  twin(REPLY, 'a response from another port of the asked address', 'the address is what counts', () => {
+    const wg = new Tunnels(onEthernet());
+    const [ip] = SERVER.split(':');
+    wg.chat(wg.handshake(SITE, SERVER, {}, `${ip}:5555`), 5);
+    return { capture: wg };
+  }),
   twin(REPLY, 'a response in good time after a cookie', 'the second initiation is answered, by the one that was asked', () => {
     const wg = new Tunnels(onEthernet());
     const first = wg.initiate(SITE, SERVER);

@@ -69,6 +69,16 @@ const shared: Scenario[] = [
     return { capture: wg, options: { wgPeers }, expect: [finding(SHARED, 'site', { severity: 'error', confidence: 'likely', details })] };
   }),
 
+  incident(SHARED, 'server on any: four handshakes', 'three times one follows the other: the fewest that count, and no flap', () => {
+    const wg = new Tunnels(atServer());
+    turns(wg, 4);
+    const details = { endpoints: endpoints(SITE, COPY), switches: 3 };
+    return {
+      capture: wg,
+      options: { wgPeers },
+      expect: [finding(SHARED, 'site', { severity: 'error', confidence: 'likely', count: 3, details })],
+    };
+  }),
   twin(SHARED, 'the same without the keys', 'two anonymous peers with equal ports taking turns cannot be told apart', () => {
     const wg = new Tunnels(atServer());
     turns(wg, 10, COPY, [{}, {}]);

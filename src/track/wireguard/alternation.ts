@@ -17,8 +17,10 @@ export interface Alternation {
   peer: string | null;
   /** When each completed its latest handshake. */
   endpoints: Map<string, { endpoint: FullEndpoint; latest: Stamp }>;
-  /** Handshakes of one endpoint between two of another, all within SOON_SEC. */
+  /** How often a handshake followed one of another endpoint within SOON_SEC. */
   switches: number;
+  /** Of these, how often it went back to an endpoint that had completed one before: without it, somebody moved on. */
+  returns: number;
   lastEndpoint: string;
   evidence: Evidence;
 }
@@ -40,16 +42,17 @@ export class AlternationBook {
       peer,
       endpoints: new Map(),
       switches: 0,
+      returns: 0,
       lastEndpoint: '',
       evidence: new Evidence(),
     }));
     const text = endpointText(initiator);
     const before = subject.endpoints.get(text);
-    if (subject.lastEndpoint !== text && before && stamp.at - before.latest.at < SOON_SEC) {
+    const other = subject.endpoints.get(subject.lastEndpoint);
+    if (other && subject.lastEndpoint !== text && stamp.at - other.latest.at < SOON_SEC) {
       subject.switches++;
-      subject.evidence.add('handshake', before.latest, `by ${text}`);
-      const other = subject.endpoints.get(subject.lastEndpoint);
-      if (other) subject.evidence.add('handshake', other.latest, `by ${subject.lastEndpoint}`);
+      if (before && stamp.at - before.latest.at < SOON_SEC) subject.returns++;
+      subject.evidence.add('handshake', other.latest, `by ${subject.lastEndpoint}`);
       subject.evidence.add('handshake', stamp, `by ${text}`);
     }
     if (before || subject.endpoints.size < MOST_ENDPOINTS) subject.endpoints.set(text, { endpoint: initiator, latest: stamp });

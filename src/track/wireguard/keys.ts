@@ -27,6 +27,13 @@ export class PeerKeys {
     if (!part) return null;
     return this.peers.find(({ mac1Key }) => areEqual(mac1Of(mac1Key, part.signed), part.mac1))?.name ?? null;
   }
+
+  /** Whether the message is certainly not for the peer of this name: its key is known and makes another mac1. */
+  excludes(name: string, packet: Packet, type: number): boolean {
+    const known = this.peers.find((peer) => peer.name === name);
+    const part = known && signedPart(packet, type);
+    return known !== undefined && part !== undefined && !areEqual(mac1Of(known.mac1Key, part.signed), part.mac1);
+  }
 }
 
 export const mac1KeyOf = (publicKey: Uint8Array): Uint8Array => {

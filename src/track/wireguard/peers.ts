@@ -7,6 +7,8 @@ import { Timeline, type TimelineKind } from './timeline.ts';
 
 const MOST_PAIRS = 8192;
 const MOST_MOVES = 64;
+/** Of one endpoint: the spokes of a hub. */
+const MOST_PEERS = 1024;
 const MOST_ALIASES = 8;
 /** What the old address still sends this long after a move may have been on its way (in another card's queue). */
 const OVERLAP_SEC = 1;
@@ -34,6 +36,8 @@ export interface Side {
   established: boolean;
   /** Data ran to or from it. */
   hasData: boolean;
+  /** Where the other side last sent data, though it was not there; and when that began. */
+  calledAt: { endpoint: FullEndpoint; at: number } | undefined;
 }
 
 /** A side of a pair began to send from another endpoint. */
@@ -90,10 +94,11 @@ export interface Pair {
 /** Finds the pair that two endpoints belong to, and notices when one of them is somewhere else than before. */
 export class PeerBook {
   readonly moves: Move[] = [];
-  private readonly pairs = new BoundedMap<string, Pair>(MOST_PAIRS);
+  private readonly pairs = new BoundedMap<string, Pair>(MOST_PAIRS, (pair) => this.forget(pair));
   /** Pairs by an endpoint that is observed: candidates for moves of the other side. */
   private readonly byObserver = new BoundedMap<string, Set<Pair>>(MOST_PAIRS);
   private movesOmitted = 0;
+  private peersOmitted = 0;
   /** A move turned out to be none: what the second peer did belongs to a pair of its own. */
   private readonly separated: (move: Move, own: Pair) => void;
 
@@ -102,7 +107,7 @@ export class PeerBook {
   }
 
   get evicted(): number {
-    return this.pairs.evicted + this.movesOmitted;
+    return this.pairs.evicted + this.movesOmitted + this.peersOmitted;
   }
 
   /** The pair with these endpoints, in either order. */
@@ -139,17 +144,24 @@ export class PeerBook {
 
   /**
    * An established pair of which one side could have moved to `from`: its other side is `to`, and port or address are what they were.
-   * Undefined where there is none, or more than one.
+   * Undefined where there is none, or more than one; of several, the only one that is called in vain at the time.
    */
-  candidate(from: FullEndpoint, to: FullEndpoint, path: number): { pair: Pair; side: Side } | undefined {
+  candidate(
+    from: FullEndpoint,
+    to: FullEndpoint,
+    path: number,
+    isCalledInVain: (pair: Pair) => boolean,
+  ): { pair: Pair; side: Side } | undefined {
     const found: { pair: Pair; side: Side }[] = [];
-    for (const pair of this.byObserver.get(`${endpointText(to)}|${path}`) ?? []) {
+    for (const pair of this.byObserver.get(observerKey(to, path)) ?? []) {
       const side = isAt(pair.contacted, to) ? pair.initiating : isAt(pair.initiating, to) ? pair.contacted : undefined;
       if (!side?.established || !side.lastSent) continue;
       const { endpoint } = side;
       if (!isAt(side, from) && (endpoint.port === from.port || endpoint.ip === from.ip)) found.push({ pair, side });
     }
-    return found.length === 1 ? found[0] : undefined;
+    if (found.length < 2) return found[0];
+    const called = found.filter(({ pair }) => isCalledInVain(pair));
+    return called.length === 1 ? called[0] : undefined;
   }
 
   /** `side` of `pair` now sends from `to`. */
@@ -230,7 +242,8 @@ export class PeerBook {
     if (what === 'data' && (isToNew || isSame(from, last.to))) last.hasDataAfter = true;
     const isOld = isSame(from, last.from) && isSame(to, last.observer);
     // Data of the same session is proof; without it, two peers that take turns look like one that moves.
-    if (isOld && last.identity === 'continuity' && stamp.at - last.stamp.at > OVERLAP_SEC) this.separate(last);
+    // What leaves the capturing host by two of its addresses from one port is one device.
+    if (isOld && last.identity === 'continuity' && !last.own && stamp.at - last.stamp.at > OVERLAP_SEC) this.separate(last);
     else if (last.followed && last.identity !== 'continuity') pair.open = undefined;
   }
 
@@ -268,19 +281,38 @@ export class PeerBook {
   /** An established pair with an observer, one side of which has this name and is not in `other`; undefined where there is none, or more than one. */
   named(name: string, observer: FullEndpoint, other: Pair): { pair: Pair; side: Side } | undefined {
     const found: { pair: Pair; side: Side }[] = [];
-    for (const pair of this.byObserver.get(`${endpointText(observer)}|${other.path}`) ?? []) {
+    for (const pair of this.byObserver.get(observerKey(observer, other.path)) ?? []) {
       const side = isAt(pair.contacted, observer) ? pair.initiating : isAt(pair.initiating, observer) ? pair.contacted : undefined;
       if (side?.name === name && side.established && side.lastSent && pair !== other) found.push({ pair, side });
     }
     return found.length === 1 ? found[0] : undefined;
   }
 
+  /** The side is known there too: on the other leg of a NAT. */
+  addAlias(pair: Pair, side: Side, alias: FullEndpoint): void {
+    if (isAt(side, alias) || side.aliases.length >= MOST_ALIASES) return;
+    side.aliases.push(alias);
+    this.observe(pair, alias);
+  }
+
   /** The pair is known under these endpoints too. */
   enter(pair: Pair, a: FullEndpoint, b: FullEndpoint): void {
     this.pairs.set(key(a, b, pair.path), pair);
-    for (const endpoint of [a, b]) {
-      const pairs = this.byObserver.take(`${endpointText(endpoint)}|${pair.path}`, () => new Set());
-      if (pairs.size < MOST_MOVES) pairs.add(pair);
+    this.observe(pair, a);
+    this.observe(pair, b);
+  }
+
+  private observe(pair: Pair, endpoint: FullEndpoint): void {
+    const pairs = this.byObserver.take(observerKey(endpoint, pair.path), () => new Set());
+    if (pairs.size < MOST_PEERS) pairs.add(pair);
+    else this.peersOmitted++;
+  }
+
+  /** A pair that was pushed out is no candidate any more, unless it is known under other endpoints. */
+  private forget(pair: Pair): void {
+    if (this.find(pair.initiating.endpoint, pair.contacted.endpoint, pair.path) === pair) return;
+    for (const { endpoint, aliases } of [pair.initiating, pair.contacted]) {
+      for (const each of [endpoint, ...aliases]) this.byObserver.get(observerKey(each, pair.path))?.delete(pair);
     }
   }
 }
@@ -293,6 +325,7 @@ const newSide = (endpoint: FullEndpoint): Side => ({
   lastSentIsOwn: false,
   established: false,
   hasData: false,
+  calledAt: undefined,
 });
 
 export const isSame = (a: FullEndpoint, b: FullEndpoint): boolean => a.port === b.port && a.ip === b.ip;
@@ -300,10 +333,6 @@ export const isSame = (a: FullEndpoint, b: FullEndpoint): boolean => a.port === 
 /** Whether `side` is at this endpoint, on whichever leg of a NAT. */
 export const isAt = ({ endpoint, aliases }: Side, at: FullEndpoint): boolean =>
   isSame(endpoint, at) || aliases.some((alias) => isSame(alias, at));
-
-export function addAlias(side: Side, alias: FullEndpoint): void {
-  if (!isAt(side, alias) && side.aliases.length < MOST_ALIASES) side.aliases.push(alias);
-}
 
 /** The side that is asked by an initiation from one endpoint to another; the asked one may be somewhere else by now. */
 export function askedSide(pair: Pair, initiator: FullEndpoint, responder: FullEndpoint): Side {
@@ -318,6 +347,8 @@ function isAtObserver({ pair, observer }: Move, endpoint: FullEndpoint): boolean
   const side = isSame(pair.contacted.endpoint, observer) ? pair.contacted : pair.initiating;
   return isSame(observer, endpoint) || isAt(side, endpoint);
 }
+
+const observerKey = (endpoint: FullEndpoint, path: number): string => `${endpointText(endpoint)}|${path}`;
 
 function key(a: FullEndpoint, b: FullEndpoint, path: number): string {
   const [first, second] = [endpointText(a), endpointText(b)].sort();

@@ -1,5 +1,5 @@
 import type { Packet } from '../../wire/packet.ts';
-import { type FullEndpoint, isSame, type Pair, type Side } from './peers.ts';
+import { type FullEndpoint, isAt, isSame, type Pair, type Side } from './peers.ts';
 
 /** Endpoints that one side of a session was seen at; more are counted with the last one. */
 const MOST_ENDPOINTS = 32;
@@ -57,6 +57,17 @@ export interface Session {
 
 export const senderOf = ({ session, toInitiator }: Lane): Side => (toInitiator ? session.responder : session.initiator);
 export const receiverOf = ({ session, toInitiator }: Lane): Side => (toInitiator ? session.initiator : session.responder);
+
+/** Among lanes that share an index, the one whose session knows an end of the packet. */
+export function laneOf(first: Lane, from: FullEndpoint, to: FullEndpoint): Lane {
+  for (let lane: Lane | undefined = first; lane; lane = lane.next) {
+    if (isAt(senderOf(lane), from) && isAt(receiverOf(lane), to)) return lane;
+  }
+  for (let lane: Lane | undefined = first; lane; lane = lane.next) {
+    if (isAt(senderOf(lane), from) || isAt(receiverOf(lane), to)) return lane;
+  }
+  return first;
+}
 
 /** Whether the counter was seen on the lane before: the same packet, sighted before and after NAT or mirrored. Remembers it. */
 export function isRepeated(lane: Lane, counter: number): boolean {

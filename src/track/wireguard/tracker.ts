@@ -7,9 +7,10 @@ import { counterLow, receiverIndex, senderIndex, transportLength, WireguardType,
 import { BoundedMap } from '../bounded-map.ts';
 import { type Stamp, stampOf } from '../stamp.ts';
 import { AlternationBook } from './alternation.ts';
+import type { CookieReply, Handshake, WrongResponder } from './handshake.ts';
 import type { PeerKeys } from './keys.ts';
-import { addAlias, askedSide, type FullEndpoint, isAt, isSame, type Move, otherSide, type Pair, PeerBook, type Side } from './peers.ts';
-import { countData, countVisit, isRepeated, type Lane, receiverOf, type Session, senderOf, visit } from './sessions.ts';
+import { askedSide, type FullEndpoint, isAt, isSame, type Move, otherSide, type Pair, PeerBook, type Side } from './peers.ts';
+import { countData, countVisit, isRepeated, type Lane, laneOf, receiverOf, type Session, senderOf, visit } from './sessions.ts';
 import { UnansweredBook } from './unanswered.ts';
 
 // Timers of Linux drivers/net/wireguard/messages.h.
@@ -22,6 +23,8 @@ const SESSION_SEC = 540;
 const SWEEP_SEC = 60;
 /** One packet before and after NAT. */
 const COPY_SEC = 0.02;
+/** Packets of several queues may be seen in another order than they came, by less than this. */
+const DISORDER_SEC = 0.002;
 const MOST_SESSIONS = 8192;
 const MOST_HANDSHAKES = 8192;
 const MOST_INITIATIONS = 32;
@@ -32,43 +35,6 @@ const MOST_CANDIDATES = 4096;
 const CANDIDATE_PACKETS = 4;
 /** A session whose first packet in view has a counter below this has just begun: a few may be lost or cut. */
 const FIRST_COUNTERS = 8;
-
-/** A row of initiations by one device to another, with what came of it. */
-export interface Handshake {
-  initiator: FullEndpoint;
-  responder: FullEndpoint;
-  path: number;
-  /** Of the latest initiation; each has one of its own. */
-  senderIndex: number;
-  /** The responder's. */
-  receiverIndex: number | null;
-  /** The first ones, and the latest. */
-  initiations: Stamp[];
-  latest: Stamp;
-  response: Stamp | null;
-  responseFrom: FullEndpoint | null;
-  latencyUs: number | null;
-  /** For whom the initiations are, where a known key tells. */
-  peer: string | null;
-}
-
-/** Responses to initiations of one initiator that came from another address than the asked one. */
-export interface WrongResponder {
-  initiator: FullEndpoint;
-  asked: FullEndpoint;
-  path: number;
-  peer: string | null;
-  responses: { from: FullEndpoint; receiverIndex: number; initiation: Stamp; response: Stamp; atServer: boolean; move: Move | undefined }[];
-  omitted: number;
-}
-
-export interface CookieReply {
-  from: FullEndpoint;
-  to: FullEndpoint;
-  receiverIndex: number;
-  path: number;
-  stamp: Stamp;
-}
 
 /** Packets that may be transport data: kept until there are enough of them to be sure. */
 interface Candidate {
@@ -154,6 +120,13 @@ export class WireguardTracker {
     }
   }
 
+  /** A packet that came in leaves again: this host only passes it on. */
+  passedOn(packet: Packet): void {
+    if (wireguardType(packet) !== WireguardType.Initiation) return;
+    const handshake = this.byInitiation.get(senderIndex(packet));
+    if (handshake) this.unanswered.passedOn(handshake.initiator, handshake.responder, packet.path);
+  }
+
   /** An ICMP error quotes a packet of WireGuard's form: it says why there is no answer. */
   undeliverable(quote: QuotedPacket, reason: string, packet: Packet): void {
     if (quote.sourcePort < 0) return;
@@ -198,6 +171,7 @@ export class WireguardTracker {
     const before = this.byInitiation.get(index);
     if (before && Math.abs(stamp.at - before.latest.at) < COPY_SEC) {
       this.learnAliases(before, initiator, responder);
+      if (packet.direction === Direction.Out) this.passedOn(packet);
       return;
     }
     const pair = this.pairOf(initiator, responder, stamp, packet);
@@ -254,7 +228,7 @@ export class WireguardTracker {
       }
       return known;
     }
-    const moved = this.peers.candidate(initiator, responder, packet.path);
+    const moved = this.peers.candidate(initiator, responder, packet.path, (pair) => this.unanswered.isCalledInVain(pair));
     if (!moved) return this.peers.begin(initiator, responder, packet.path, true);
     this.peers.move(moved.pair, moved.side, initiator, 'initiation', 'continuity', stamp, own);
     return moved.pair;
@@ -265,8 +239,8 @@ export class WireguardTracker {
     const pair = this.peers.find(handshake.initiator, handshake.responder, handshake.path);
     if (!pair) return;
     const responderSide = askedSide(pair, handshake.initiator, handshake.responder);
-    addAlias(responderSide, responder);
-    addAlias(otherSide(pair, responderSide), initiator);
+    this.peers.addAlias(pair, responderSide, responder);
+    this.peers.addAlias(pair, otherSide(pair, responderSide), initiator);
   }
 
   private response(packet: Packet): void {
@@ -307,17 +281,19 @@ export class WireguardTracker {
    */
   private recogniseInitiator(packet: Packet, pair: Pair, handshake: Handshake): Pair {
     const name = this.keys.recipientOf(packet, WireguardType.Response);
-    if (name === null) return pair;
     const { initiator: endpoint, responder: observer, path } = handshake;
     const initiator = otherSide(pair, askedSide(pair, endpoint, observer));
+    const isAnother =
+      initiator.name !== null && initiator.name !== name && this.keys.excludes(initiator.name, packet, WireguardType.Response);
     const move = pair.moves.at(-1);
     const isMover = move !== undefined && isSame(move.to, initiator.endpoint) && !move.withdrawn;
-    if (isMover && initiator.name !== null && initiator.name !== name) {
+    if (isMover && isAnother) {
       this.peers.separate(move);
       const own = this.peers.find(endpoint, observer, path) ?? pair;
       otherSide(own, askedSide(own, endpoint, observer)).name = name;
       return own;
     }
+    if (name === null) return pair;
     if (isMover) {
       if (initiator.name === name) move.identity = 'key';
       move.peer = name;
@@ -342,6 +318,8 @@ export class WireguardTracker {
       side.endpoint = from;
       this.peers.enter(pair, from, initiator);
     }
+    // Another port of the same address is not this fault.
+    if (from.ip === asked.ip) return;
     const wrong = this.wrongResponders.take(wrongKey(handshake), () => ({
       initiator,
       asked,
@@ -362,14 +340,14 @@ export class WireguardTracker {
   private sightedAgain(pair: Pair, handshake: Handshake, from: FullEndpoint): void {
     const { responder: asked, response, responseFrom } = handshake;
     const side = askedSide(pair, handshake.initiator, asked);
-    addAlias(side, from);
+    this.peers.addAlias(pair, side, from);
     const wrong = isSame(from, asked) ? this.wrongResponders.get(wrongKey(handshake)) : undefined;
     const sighted = wrong?.responses.find((each) => each.response === response);
     if (!wrong || !sighted) return;
     wrong.responses = wrong.responses.filter((each) => each !== sighted);
     if (wrong.responses.length === 0) this.wrongResponders.delete(wrongKey(handshake));
     side.endpoint = asked;
-    if (responseFrom) addAlias(side, responseFrom);
+    if (responseFrom) this.peers.addAlias(pair, side, responseFrom);
     if (sighted.move) this.peers.withdraw(sighted.move);
   }
 
@@ -441,10 +419,10 @@ export class WireguardTracker {
 
   private transport(packet: Packet, flow: number): void {
     let lane = this.lanes.get(receiverIndex(packet, WireguardType.Transport));
-    if (lane?.next && lane.flow !== flow) lane = laneOf(lane, packet);
+    if (lane?.next && lane.flow !== flow) lane = laneOf(lane, sourceOf(packet), destinationOf(packet));
     lane ??= this.unseenHandshake(packet);
     const counter = counterLow(packet);
-    const isNewest = counter > lane.counter;
+    const ahead = counter - lane.counter;
     if (isRepeated(lane, counter)) {
       this.repeated(lane, packet, flow);
       return;
@@ -454,7 +432,7 @@ export class WireguardTracker {
     session.pair.managed ||= this.managed;
     countData(session, transportLength(packet));
     if (lane.flow === flow) this.stay(lane, packet);
-    else this.arrive(lane, packet, flow, isNewest);
+    else this.arrive(lane, packet, flow, ahead);
     if (this.unanswered.isWaiting(session.pair)) this.unanswered.heard(session.pair, senderOf(lane), stampOf(packet));
   }
 
@@ -482,8 +460,12 @@ export class WireguardTracker {
     if (isDecisive) this.peers.sent(pair, sourceOf(packet), destinationOf(packet), 'data', stampOf(packet));
   }
 
-  /** The first packet of a flow on this lane: the sender may have moved, or reaches the receiver elsewhere. */
-  private arrive(lane: Lane, packet: Packet, flow: number, isNewest: boolean): void {
+  /**
+   * The first packet of a flow on this lane: the sender may have moved, or reaches the receiver elsewhere.
+   * @param ahead of the highest counter so far
+   */
+  private arrive(lane: Lane, packet: Packet, flow: number, ahead: number): void {
+    const isNewest = ahead > 0;
     const { pair } = lane.session;
     const from = sourceOf(packet);
     const stamp = stampOf(packet);
@@ -492,8 +474,12 @@ export class WireguardTracker {
     if (!isAt(side, from) && isNewest) {
       const last = pair.moves.at(-1);
       const isBack = last !== undefined && isSame(last.from, from) && last.identity === 'continuity';
-      // A session that has been here all along is that of another peer, or on its way still: `sent` tells them apart.
-      if (!isBack || !isSame(lane.visited ?? lane.begunAt, from)) {
+      if (ahead === 1 && wasCalled(side, from, stamp)) {
+        // The other side spoke to it there first, and nothing from there was missed: that one was pointed elsewhere, nobody drifted.
+        side.endpoint = from;
+        this.peers.enter(pair, from, otherSide(pair, side).endpoint);
+        // A session that has been here all along is that of another peer, or on its way still: `sent` tells them apart.
+      } else if (!isBack || !isSame(lane.visited ?? lane.begunAt, from)) {
         if (isBack) last.identity = 'index';
         this.peers.move(pair, side, from, 'data', 'index', stamp, packet.direction === Direction.Out);
       }
@@ -502,15 +488,20 @@ export class WireguardTracker {
     }
     if (isNewest) lane.flow = flow;
     visit(lane, from, packet);
-    this.peers.sent(pair, from, destinationOf(packet), 'data', stamp);
+    const to = destinationOf(packet);
+    const receiver = receiverOf(lane);
+    if (isNewest && !isAt(receiver, to) && !(receiver.calledAt && isSame(receiver.calledAt.endpoint, to))) {
+      receiver.calledAt = { endpoint: to, at: stamp.at };
+    }
+    this.peers.sent(pair, from, to, 'data', stamp);
   }
 
   /** The same packet again on another flow: the other leg of a NAT. */
   private repeated(lane: Lane, packet: Packet, flow: number): void {
     if (flow === lane.flow || flow === lane.otherLeg) return;
     lane.otherLeg = flow;
-    addAlias(senderOf(lane), sourceOf(packet));
-    addAlias(receiverOf(lane), destinationOf(packet));
+    this.peers.addAlias(lane.session.pair, senderOf(lane), sourceOf(packet));
+    this.peers.addAlias(lane.session.pair, receiverOf(lane), destinationOf(packet));
   }
 
   /** Data of a session that began before the capture. Who initiated it is not known: whoever sends first is taken for it. */
@@ -575,18 +566,8 @@ export class WireguardTracker {
   }
 }
 
-/** Among lanes that share an index, the one whose session knows an end of the packet. */
-function laneOf(first: Lane, packet: Packet): Lane {
-  const from = sourceOf(packet);
-  const to = destinationOf(packet);
-  for (let lane: Lane | undefined = first; lane; lane = lane.next) {
-    if (isAt(senderOf(lane), from) && isAt(receiverOf(lane), to)) return lane;
-  }
-  for (let lane: Lane | undefined = first; lane; lane = lane.next) {
-    if (isAt(senderOf(lane), from) || isAt(receiverOf(lane), to)) return lane;
-  }
-  return first;
-}
+const wasCalled = ({ calledAt }: Side, at: FullEndpoint, stamp: Stamp): boolean =>
+  calledAt !== undefined && isSame(calledAt.endpoint, at) && stamp.at - calledAt.at > DISORDER_SEC;
 
 const wrongKey = ({ initiator, responder, path }: Handshake): string => `${initiator.ip}|${endpointText(responder)}|${path}`;
 const sourceOf = (packet: Packet): FullEndpoint => ({ ip: packet.sourceIp, port: packet.sourcePort });

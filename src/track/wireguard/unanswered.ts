@@ -6,6 +6,8 @@ import { type FullEndpoint, isAt, type Pair, type Side } from './peers.ts';
 
 const MOST_SUBJECTS = 4096;
 const MOST_KEPT = 8;
+/** The kernel tries every 5 s for 90 s, then waits for more data to send: with traffic the rows follow each other within this. */
+const SAME_ROW_SEC = 120;
 /** Fewer attempts are what a lost packet or a slow start makes. */
 export const UNANSWERED_ATTEMPTS = 3;
 
@@ -28,9 +30,13 @@ export interface UnansweredHandshakes {
   responder: FullEndpoint;
   path: number;
   attempts: number;
+  /** Rows that they come in. */
+  rows: number;
   spanSeconds: number;
   /** The initiations left the capturing host, or came to it; `Direction`. */
   direction: number;
+  /** They came to it and left it again: it passes them on. */
+  isPassedOn: boolean;
   /** What ICMP errors that quote the initiations say. */
   reason: string | null;
   /** When the peer was heard again after the latest row; undefined where it was not. */
@@ -62,8 +68,10 @@ export class UnansweredBook {
       responder,
       path: pair.path,
       attempts: 0,
+      rows: 0,
       spanSeconds: 0,
       direction,
+      isPassedOn: false,
       reason: null,
       recovered: undefined,
       peer,
@@ -71,6 +79,10 @@ export class UnansweredBook {
       row: undefined,
     }));
     subject.peer ??= peer;
+    if (subject.row && stamp.at - subject.row.last.at > SAME_ROW_SEC) {
+      commit(subject, subject.row);
+      subject.row = undefined;
+    }
     subject.row ??= { pair, attempts: [], count: 0, before: stamp, last: stamp, told: { count: 0, seconds: 0, attempts: 0 } };
     subject.row.count++;
     subject.row.before = subject.row.last;
@@ -106,6 +118,16 @@ export class UnansweredBook {
     return this.waiting.size > 0 && this.waiting.has(pair);
   }
 
+  /** Whether the pair's retries make a row long enough to matter. */
+  isCalledInVain(pair: Pair): boolean {
+    return [...(this.waiting.get(pair) ?? [])].some(({ row }) => row?.pair === pair && row.count >= UNANSWERED_ATTEMPTS);
+  }
+
+  passedOn(initiator: FullEndpoint, responder: FullEndpoint, path: number): void {
+    const subject = this.subjects.get(keyOf(initiator, responder, path));
+    if (subject) subject.isPassedOn = true;
+  }
+
   /** An ICMP error quotes an initiation. */
   explain(initiator: FullEndpoint, responder: FullEndpoint, path: number, reason: string, stamp: Stamp): void {
     const subject = this.subjects.get(keyOf(initiator, responder, path));
@@ -136,6 +158,7 @@ function commit(subject: UnansweredHandshakes, row: Row): void {
   if (row.count < UNANSWERED_ATTEMPTS) return;
   const { told } = row;
   const seconds = Math.max(0, row.last.at - (row.attempts[0]?.at ?? row.last.at));
+  if (told.count === 0) subject.rows++;
   subject.attempts += row.count - told.count;
   subject.spanSeconds += seconds - told.seconds;
   for (const stamp of row.attempts.slice(told.attempts)) subject.evidence.add('initiation', stamp);
