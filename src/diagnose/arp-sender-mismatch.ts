@@ -35,11 +35,12 @@ export const arpSenderMismatch: FindingKind<MismatchDetails> = {
 /** Sources with this many different senders forward for others. */
 const FORWARDED_SENDERS = 2;
 
-export function judgeMismatch(found: Mismatch, knowledge: Knowledge): Draft<MismatchDetails> {
+/** @param behind of `standIns` */
+export function judgeMismatch(found: Mismatch, behind: ReadonlyMap<Mac, ReadonlySet<Mac>>, knowledge: Knowledge): Draft<MismatchDetails> {
   const sender = macText(found.mac);
   const ethernetSource = macText(found.ethernetSource);
-  const [named, actual] = found.target ? [found.target.mac, found.target.destination] : [found.mac, found.ethernetSource];
-  const excuse = excuseOf(named, actual, knowledge);
+  const { named, actual } = namesOf(found);
+  const excuse = excuseOf(named, actual, behind.get(actual) ?? new Set(), knowledge);
   const first = found.evidence.first;
   const packets = `${countText(found.count, 'ARP packet')}${first ? `, the first in ${frameText(first)},` : ''}`;
   const isOne = found.count === 1;
@@ -71,9 +72,8 @@ export function judgeMismatch(found: Mismatch, knowledge: Knowledge): Draft<Mism
 }
 
 /** Why frames of the MAC `named` may be seen with `actual` instead. */
-function excuseOf(named: Mac, actual: Mac, { mismatches, kinship, ownMacs }: Knowledge): string | undefined {
+function excuseOf(named: Mac, actual: Mac, behind: ReadonlySet<Mac>, { kinship, ownMacs }: Knowledge): string | undefined {
   if (virtualMac(named) ?? virtualMac(actual)) return 'One of them is a virtual router’s MAC: its master sends from its own card.';
-  const behind = new Set([...mismatches.found.values()].flatMap((each) => behindOf(each, actual)));
   if (behind.size >= FORWARDED_SENDERS) return `${macText(actual)} stands for ${behind.size} MACs: a bridge, repeater or access point.`;
   const between = kinship.between(named, actual);
   if (between.crossings > 0 || between.names.length > 0) return 'Both MACs are one machine: another of its cards, as bonding chooses it.';
@@ -81,8 +81,16 @@ function excuseOf(named: Mac, actual: Mac, { mismatches, kinship, ownMacs }: Kno
   return undefined;
 }
 
-/** MACs for which the frames of `station` stand. */
-function behindOf({ mac, ethernetSource, target }: Mismatch, station: Mac): Mac[] {
-  if (target) return target.destination === station ? [target.mac] : [];
-  return ethernetSource === station ? [mac] : [];
+/** For each station the MACs for which its frames stand. */
+export function standIns(found: Iterable<Mismatch>): Map<Mac, Set<Mac>> {
+  const behind = new Map<Mac, Set<Mac>>();
+  for (const mismatch of found) {
+    const { named, actual } = namesOf(mismatch);
+    behind.set(actual, (behind.get(actual) ?? new Set()).add(named));
+  }
+  return behind;
 }
+
+/** The MAC that the ARP packets give, and the one of their frames. */
+const namesOf = ({ mac, ethernetSource, target }: Mismatch): { named: Mac; actual: Mac } =>
+  target ? { named: target.mac, actual: target.destination } : { named: mac, actual: ethernetSource };

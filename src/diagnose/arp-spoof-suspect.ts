@@ -44,7 +44,6 @@ export const arpSpoofSuspect: FindingKind<SpoofDetails> = {
 };
 
 const FEWEST_CLAIMS = 3;
-const LONGEST_PERIOD_SEC = 10;
 
 /** Stations that pull the address to them. */
 export function* judgeSpoof(address: Address, knowledge: Knowledge): Generator<Draft<SpoofDetails>> {
@@ -55,7 +54,7 @@ export function* judgeSpoof(address: Address, knowledge: Knowledge): Generator<D
 }
 
 function judge(address: Address, found: Unsolicited, knowledge: Knowledge): Draft<SpoofDetails> | undefined {
-  if (found.count < FEWEST_CLAIMS || found.gapMost > LONGEST_PERIOD_SEC || virtualMac(found.mac)) return undefined;
+  if (found.rowMost < FEWEST_CLAIMS || virtualMac(found.mac)) return undefined;
   if (knowledge.redundancy.groupOf(address.ip)) return undefined;
   const owner = [...address.claims.values()].find(
     (claim) => claim.mac !== found.mac && claim.answers + claim.announcements > 0 && claim.first.at < found.last.at,

@@ -1,4 +1,4 @@
-import { commonPrefixLength, isPublicIp } from '../net/ip.ts';
+import { isPublicIp } from '../net/ip.ts';
 import { type Mac, macText } from '../net/mac.ts';
 import type { Address, Unanswered } from '../track/neighbourhood.ts';
 import type { Draft, FindingKind } from './kind.ts';
@@ -43,9 +43,20 @@ const FEWEST_REQUESTS = 3;
 const SCAN_TARGETS = 16;
 /** Requests this late may be answered after the end. */
 const END_SEC = 2;
-const USUAL_PREFIX = 24;
 
-export function judgeUnanswered(address: Address, knowledge: Knowledge): Draft<UnansweredDetails> | undefined {
+/** Networks, by segment, in which somebody answers. */
+export const answeredNetworks = (addresses: readonly Address[]): Set<string> =>
+  new Set(addresses.filter(({ claims, protocol }) => protocol === 'arp' && claims.size > 0).map(networkOf));
+
+/** With its segment: of the usual 24 bits. */
+const networkOf = ({ segment, ip }: Pick<Address, 'segment' | 'ip'>): string => `${segment}/${ip.slice(0, ip.lastIndexOf('.'))}`;
+
+/** @param networks of `answeredNetworks` */
+export function judgeUnanswered(
+  address: Address,
+  networks: ReadonlySet<string>,
+  knowledge: Knowledge,
+): Draft<UnansweredDetails> | undefined {
   const { unanswered } = address;
   if (!unanswered || address.protocol !== 'arp') return undefined;
   const askers = [...unanswered.askers].filter(([mac, { own }]) => hearsAnswers(address.segment, mac, own, knowledge));
@@ -55,14 +66,16 @@ export function judgeUnanswered(address: Address, knowledge: Knowledge): Draft<U
   // Who answers later, or speaks meanwhile, is there: its answers went past this capture.
   const isThere = [...address.claims.values(), ...(address.askedWith?.values() ?? [])].some(({ last }) => last.at >= unanswered.first.at);
   if (isThere) return undefined;
+  // A request so late may be answered after the end.
+  const isEnough = !unanswered.third || knowledge.end - unanswered.third.at >= END_SEC;
   const names = askers.map(([mac, { ip }]) => ip ?? macText(mac));
-  const offLink = offLinkSentence(address, unanswered, knowledge);
+  const offLink = offLinkSentence(address, unanswered, networks);
   const silent = [...address.claims.values()].map(({ last }) => last).sort((a, b) => b.at - a.at)[0];
   return {
     subject: { ip: address.ip },
     segment: address.segment,
     path: address.path,
-    confidence: knowledge.drops ? lessSure('likely') : 'likely',
+    confidence: knowledge.drops || !isEnough ? lessSure('likely') : 'likely',
     title: `Nobody answers for ${address.ip}, asked for ${countText(requests, 'time')} by ${listText(names)}`,
     details: { requests: exchanges, askers: names, spanSeconds: seconds(unanswered) },
     count: exchanges,
@@ -95,17 +108,13 @@ function hearsAnswers(segment: number, mac: Mac, own: boolean, { neighbourhood }
   if (!station || station.unansweredTargets.length >= SCAN_TARGETS) return false;
   if (station.answeredExchanges > 0) return neighbourhood.hearsAnswersTo(segment, mac);
   // The host's own questions are certain to be answered within view; something must come in at all.
-  return own && neighbourhood.stationsOf(segment).some((each) => each.mac !== mac);
+  return own && neighbourhood.hasOtherStation(segment, mac);
 }
 
-function offLinkSentence(address: Address, { askers }: Unanswered, { neighbourhood }: Knowledge): string | undefined {
+function offLinkSentence(address: Address, { askers }: Unanswered, networks: ReadonlySet<string>): string | undefined {
   const own = [...askers.values()].flatMap(({ ip }) => ip ?? []);
-  const isNear = own.some((ip) => commonPrefixLength(ip, address.ip) >= USUAL_PREFIX);
-  if (isNear) return undefined;
-  const seen = neighbourhood.list.some(
-    ({ segment, ip, claims }) => segment === address.segment && claims.size > 0 && commonPrefixLength(ip, address.ip) >= USUAL_PREFIX,
-  );
-  if (seen) return undefined;
+  const isNear = own.some((ip) => networkOf({ segment: address.segment, ip }) === networkOf(address));
+  if (isNear || networks.has(networkOf(address))) return undefined;
   const what = isPublicIp(address.ip) ? 'a public address' : 'of another network than the asker';
   return `${address.ip} is ${what}, and no address near it is on this segment: a route without a gateway, or a wrong mask, makes a host ask for it here.`;
 }

@@ -5,9 +5,9 @@ import { arpDuplicateAddress, judgeDuplicate, judgeForeignClaim } from './arp-du
 import { arpFlux, judgeFlux } from './arp-flux.ts';
 import { arpForeignSource, judgeForeignSource } from './arp-foreign-source.ts';
 import { arpMultiMacAnswer, judgeMultiMac } from './arp-multi-mac-answer.ts';
-import { arpSenderMismatch, judgeMismatch } from './arp-sender-mismatch.ts';
+import { arpSenderMismatch, judgeMismatch, standIns } from './arp-sender-mismatch.ts';
 import { arpSpoofSuspect, judgeSpoof } from './arp-spoof-suspect.ts';
-import { arpUnanswered, judgeUnanswered } from './arp-unanswered.ts';
+import { answeredNetworks, arpUnanswered, judgeUnanswered } from './arp-unanswered.ts';
 import type { Findings } from './finding.ts';
 import { icmpReplyWrongSource, judgeWrongEcho } from './icmp-reply-wrong-source.ts';
 import type { Knowledge } from './knowledge.ts';
@@ -56,6 +56,7 @@ function diagnoseNeighbours(knowledge: Knowledge, findings: Findings): void {
     if (draft) findings.report(ndpMultiMacAnswer, draft);
   }
   for (const conflict of knowledge.ndp.conflicts.values()) findings.report(ndpDuplicateAddress, judgeNdpDuplicate(conflict));
+  const networks = answeredNetworks(knowledge.neighbourhood.list);
   for (const address of knowledge.neighbourhood.list) {
     const spoofs = [...judgeSpoof(address, knowledge)];
     const handles = spoofs.map((draft) => findings.report(arpSpoofSuspect, draft));
@@ -66,10 +67,12 @@ function diagnoseNeighbours(knowledge: Knowledge, findings: Findings): void {
     const moved = spoofs.length > 0 || foreign ? undefined : judgeMoved(address, knowledge);
     if (moved) findings.report(arpAddressMoved, moved);
     for (const draft of judgeForeignSource(address, knowledge)) findings.report(arpForeignSource, draft);
-    const unanswered = judgeUnanswered(address, knowledge);
+    const unanswered = judgeUnanswered(address, networks, knowledge);
     if (unanswered) findings.report(arpUnanswered, unanswered);
   }
-  for (const mismatch of knowledge.mismatches.found.values()) findings.report(arpSenderMismatch, judgeMismatch(mismatch, knowledge));
+  const behind = standIns(knowledge.mismatches.found.values());
+  for (const mismatch of knowledge.mismatches.found.values())
+    findings.report(arpSenderMismatch, judgeMismatch(mismatch, behind, knowledge));
 }
 
 /** Exactly one kind says why several MACs answer. */

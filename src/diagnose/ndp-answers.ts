@@ -24,7 +24,10 @@ export const ndpMultiMacAnswer: FindingKind<NdpMultiMacDetails> = {
     'or proxy that should not answer. It is no ARP flux: Linux answers for an IPv6 address only on the interface that has it.',
   provenBy: ['Two advertisements with the override flag and different link-layer addresses for one solicitation.'],
   seenFrom: ['The asker, or a tap that sees the unicast answers.'],
-  looksLike: ['Proxies and anycast: their answers come without the override flag.', 'VRRP for IPv6: a virtual MAC answers alone.'],
+  looksLike: [
+    'Proxies and anycast: their answers come without the override flag.',
+    'VRRP for IPv6: the virtual MAC of the master answers alone; beside it another one is a second master, and an error.',
+  ],
   remedies: [
     { text: 'Look for the address on both machines (ADDRESS)', commands: ['ip -6 -br addr show to ADDRESS', 'ip -6 neigh show proxy'] },
   ],
@@ -65,11 +68,13 @@ export const ndpDuplicateAddress: FindingKind<NdpDuplicateDetails> = {
 export function judgeNdpMultiMac(multi: MultiAnswer): Draft<NdpMultiMacDetails> | undefined {
   const { address, macs, winner, shared, doubles, claims, virtual } = multi;
   const insisting = claims.filter(({ mac }) => doubles.overriding.has(mac));
-  if (insisting.length < 2 || virtual.length > 0) return undefined;
+  if (insisting.length < 2) return undefined;
   return {
     subject: { ip: address.ip },
     segment: address.segment,
     path: address.path,
+    // A virtual router has one master: another answer beside its MAC, virtual or real, is a second one.
+    ...(virtual.length > 0 ? { severity: 'error' as const } : {}),
     confidence: 'likely',
     title: `${address.ip} is answered by ${macs.length} link-layer addresses at once: ${listText(claims.map(({ mac }) => macText(mac)))}`,
     details: { macs, requests: address.requests, winner, sharedIps: shared.length > 0 ? shared : [address.ip] },
@@ -81,7 +86,7 @@ export function judgeNdpMultiMac(multi: MultiAnswer): Draft<NdpMultiMacDetails> 
     ],
     ruledOut: [
       'A proxy or anycast: those leave the override flag out.',
-      'VRRP for IPv6: no virtual MAC answers.',
+      ...(virtual.length > 0 ? [] : ['VRRP for IPv6: no virtual MAC answers.']),
       'ARP flux: Linux does not do it in neighbour discovery.',
     ],
   };

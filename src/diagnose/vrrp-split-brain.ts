@@ -54,7 +54,7 @@ export function judgeSplitBrain(router: VirtualRouter): Draft<SplitBrainDetails>
     count: 1,
     evidence: router.evidence,
     because: [
-      `${names} advertise ${name} in turns${first && last ? `, from ${frameText(first)} to ${frameText(last)}` : ''}: ${countText(router.mostChanges, 'change')} of speaker in a row, every ${router.intervalSec} s and less.`,
+      `${names} advertise ${name} in turns${first && last ? `, between ${frameText(first)} and ${frameText(last)}` : ''}: up to ${countText(router.mostChanges, 'change')} of speaker in a row, each within three advertisement intervals (of ${router.intervalSec} s).`,
       `They are active together for ${overlapSeconds} s; a backup that hears its master is silent.`,
     ],
     ruledOut: ['A handover: the speaker changes more than twice.', 'Two groups: protocol and number are the same, on one segment.'],

@@ -182,7 +182,8 @@ function wireguardRecord(record: WireguardRecord): JsonRecord {
 }
 
 /** `show interfaces`. */
-export const interfaceRecord = ({ name, linktype, addresses, packets, in: received, out }: ObservedInterface): JsonRecord => ({
+export const interfaceRecord = ({ input, name, linktype, addresses, packets, in: received, out }: ObservedInterface): JsonRecord => ({
+  input,
   index: name?.index ?? null,
   name: name?.name ?? null,
   linktype,
@@ -190,6 +191,7 @@ export const interfaceRecord = ({ name, linktype, addresses, packets, in: receiv
   packets,
   in: received,
   out,
+  encapsulation: [],
 });
 
 const timeOf = (stamp: Stamp): string | null => (stamp.timed ? timeText(stamp) : null);

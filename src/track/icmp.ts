@@ -25,6 +25,7 @@ const MOST_ECHOES = 32_768;
 /** `ping` waits for ten seconds at most. */
 const ECHO_SEC = 10;
 const MOST_WRONG = 4096;
+const MOST_SOURCES = 64;
 /** Octets of the payload that request and reply must share. */
 const SAMPLE = 64;
 
@@ -197,7 +198,7 @@ export class IcmpTracker {
     wrong.atServer ||= requestIn && packet.direction === Direction.Out;
     const source = wrong.answeredFrom.get(from) ?? { packets: 0, first: stamp };
     source.packets++;
-    wrong.answeredFrom.set(from, source);
+    if (wrong.answeredFrom.size < MOST_SOURCES || wrong.answeredFrom.has(from)) wrong.answeredFrom.set(from, source);
     wrong.evidence.add('request', request);
     wrong.evidence.add('wrong-reply', stamp, `from ${from}`);
     return wrong;

@@ -12,6 +12,8 @@ export interface InterfaceName {
 export interface ObservedInterface {
   /** Small, from 0, in the order of appearance: what other trackers put into their keys. */
   readonly id: number;
+  /** Of its first frame: several inputs may show one interface. */
+  readonly input: number;
   /** Null where the capture knows no interfaces. */
   readonly name: InterfaceName | null;
   readonly linktype: string;
@@ -57,13 +59,13 @@ export class InterfaceTracker {
     return this.known;
   }
 
-  private lookUp({ source, ifindex }: Packet): ObservedInterface {
+  private lookUp({ source, ifindex, input }: Packet): ObservedInterface {
     // A pcapng interface called "any" holds many of the host's interfaces: the index is what tells them apart.
     const indices = this.indicesOf(source.key);
     let observed = indices.get(ifindex);
     if (!observed) {
       // A capture with more interfaces is forged: what comes after counts to the last one.
-      observed = (this.known.length >= MOST_INTERFACES && this.known.at(-1)) || this.meet(source, ifindex);
+      observed = (this.known.length >= MOST_INTERFACES && this.known.at(-1)) || this.meet(source, ifindex, input);
       if (this.known.length < MOST_INTERFACES) indices.set(ifindex, observed);
     }
     this.lastSource = source;
@@ -80,9 +82,10 @@ export class InterfaceTracker {
     return indices;
   }
 
-  private meet(source: CaptureInterface, ifindex: number): ObservedInterface {
+  private meet(source: CaptureInterface, ifindex: number, input: number): ObservedInterface {
     const observed = {
       id: this.known.length,
+      input,
       name: nameOf(source, ifindex),
       linktype: linktypeName(source.linktype),
       addresses: ifindex < 0 ? source.ips : [],

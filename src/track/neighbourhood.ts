@@ -16,6 +16,8 @@ const MOST_ASKERS = 4;
 const MOST_CLAIMS = 256;
 const MOST_NAMED = 16;
 const MOST_REQUESTS = 4;
+/** Unasked claims that are repeated come sooner than this after one another. */
+const ROW_SEC = 10;
 /** Unasked claims of one MAC after which it is watched. */
 const SUSPICIOUS = 2;
 /** Stands for all MACs of the capturing host. */
@@ -110,8 +112,9 @@ export interface Unsolicited {
   count: number;
   first: Stamp;
   last: Stamp;
-  /** Longest time between two of them. */
-  gapMost: number;
+  /** In the row under way, none of which is long after the one before, and in the longest one. */
+  row: number;
+  rowMost: number;
   /** IPs to which they went. */
   targets: Set<string>;
   evidence: Evidence;
@@ -129,6 +132,8 @@ export interface Unanswered {
   exchanges: number;
   requests: number;
   first: Stamp;
+  /** The third request, as far as each is kept. */
+  third: Stamp | undefined;
   last: Stamp;
   askers: Map<Mac, { ip: string | null; exchanges: number; requests: number; own: boolean }>;
   evidence: Evidence;
@@ -206,10 +211,11 @@ export class Neighbourhood {
     return this.stations.get(`${segment}/${mac}`);
   }
 
-  /** Every station of a segment. For judging: it goes through all. */
-  stationsOf(segment: number): Station[] {
+  /** Whether anybody else is on the segment. */
+  hasOtherStation(segment: number, mac: Mac): boolean {
     const prefix = `${segment}/`;
-    return [...this.stations.keys()].flatMap((key) => (key.startsWith(prefix) ? (this.stations.get(key) ?? []) : []));
+    for (const key of this.stations.keys()) if (key.startsWith(prefix) && key !== `${prefix}${mac}`) return true;
+    return false;
   }
 
   /**
@@ -241,7 +247,8 @@ export class Neighbourhood {
     if (kind === 'announcement') claim.announcements++;
     if (direction === Direction.Out) claim.own++;
     else if (direction === Direction.In) claim.foreign++;
-    this.run(address, mac, kind, stamp, asker);
+    // An answer without its question may have been asked for where the capture does not look: it moves nothing.
+    if (kind !== 'unsolicited') this.run(address, mac, kind, stamp, asker);
     if (kind !== 'unsolicited') this.station(segment, mac).answered.take(ip, () => ({ first: stamp.at, last: stamp.at })).last = stamp.at;
   }
 
@@ -267,11 +274,13 @@ export class Neighbourhood {
     address.unsolicited ??= new Map();
     let found = address.unsolicited.get(mac);
     if (!found) {
-      found = { mac, count: 0, first: stamp, last: stamp, gapMost: 0, targets: new Set(), evidence: new Evidence() };
+      found = { mac, count: 0, first: stamp, last: stamp, row: 0, rowMost: 0, targets: new Set(), evidence: new Evidence() };
       if (address.unsolicited.size < MOST_NAMED) address.unsolicited.set(mac, found);
     }
-    if (found.count > 0) found.gapMost = Math.max(found.gapMost, stamp.at - found.last.at);
+    if (found.count > 0 && stamp.at - found.last.at > ROW_SEC) found.row = 0;
     found.count++;
+    found.row++;
+    found.rowMost = Math.max(found.rowMost, found.row);
     found.last = stamp;
     if (to !== null && found.targets.size < MOST_NAMED) found.targets.add(to);
     found.evidence.add('unsolicited-answer', stamp);
@@ -389,15 +398,18 @@ export class Neighbourhood {
       exchanges: 0,
       requests: 0,
       first: exchange.first,
+      third: undefined,
       last: exchange.lastRequest,
       askers: new Map(),
       evidence: new Evidence(),
     };
     const found = address.unanswered;
+    const stamps = [exchange.first, ...exchange.repeats, ...(exchange.requests > 1 ? [exchange.lastRequest] : [])];
+    if (found.requests < 3) found.third ??= stamps[2 - found.requests];
     found.exchanges++;
     found.requests += exchange.requests;
     found.last = exchange.lastRequest;
-    for (const stamp of [exchange.first, ...exchange.repeats, exchange.lastRequest]) found.evidence.add('request', stamp);
+    for (const stamp of stamps) found.evidence.add('request', stamp);
     const own = exchange.direction === Direction.Out;
     const asker = found.askers.get(exchange.asker.mac) ?? { ip: exchange.asker.ip, exchanges: 0, requests: 0, own };
     asker.exchanges++;
@@ -542,7 +554,7 @@ function absorb(into: Address, from: Address): void {
   for (const [mac, claim] of from.claims) {
     const known = into.claims.get(mac);
     if (!known) {
-      into.claims.set(mac, claim);
+      if (into.claims.size < MOST_CLAIMS) into.claims.set(mac, claim);
       continue;
     }
     known.answers += claim.answers;
@@ -557,7 +569,7 @@ function absorb(into: Address, from: Address): void {
     known.lastAnswer = claim.lastAnswer ?? known.lastAnswer;
     known.latencyUsSum += claim.latencyUsSum;
   }
-  into.runs = [...into.runs, ...from.runs].sort((a, b) => compareStamps(a.first, b.first));
+  into.runs = [...into.runs, ...from.runs].sort((a, b) => compareStamps(a.first, b.first)).slice(-MOST_RUNS);
   into.doubles ??= from.doubles;
   into.askedWith = new Map([...(from.askedWith ?? []), ...(into.askedWith ?? [])]);
   into.unsolicited = new Map([...(from.unsolicited ?? []), ...(into.unsolicited ?? [])]);

@@ -49,7 +49,6 @@ export interface VirtualRouter {
   overlapSeconds: number;
   lastIp: string;
   last: Stamp;
-  lastIdent: number;
   evidence: Evidence;
 }
 
@@ -58,6 +57,7 @@ export class RedundancyTracker {
   readonly routers = new BoundedMap<string, VirtualRouter>(MOST_GROUPS);
   private readonly virtualIps = new BoundedMap<string, RouterAdvertisement>(MOST_VIRTUAL_IPS);
   private readonly segments: Segments;
+  private lastSighted: { ip: string; ident: number; id: number; at: number } | undefined;
 
   constructor(segments: Segments) {
     this.segments = segments;
@@ -71,15 +71,16 @@ export class RedundancyTracker {
     const said = readVrrp(packet) ?? readActiveHsrp(packet);
     if (!said) return;
     for (const ip of said.virtualIps) this.virtualIps.set(ip, said);
-    const segment = this.segments.of(packet);
     const stamp = stampOf(packet);
+    if (this.isCopy(packet, said.id, stamp)) return;
+    const segment = this.segments.of(packet);
     const router = this.routers.take(this.keyOf(said, packet, segment), () => begin(said, packet, segment, stamp));
-    if (isCopy(router, packet, stamp)) return;
     router.intervalSec = said.intervalSec;
     this.speak(router, said, packet, stamp);
   }
 
   reset(): void {
+    this.lastSighted = undefined;
     this.routers.clear();
     this.virtualIps.clear();
   }
@@ -100,6 +101,14 @@ export class RedundancyTracker {
     return isOther ? `${key}/${virtualIps.toSorted()[0]}` : key;
   }
 
+  /** The same advertisement again, on this interface or on another one: a mirror, or a VLAN and the card that it lies on. */
+  private isCopy({ sourceIp, ident }: Packet, id: number, stamp: Stamp): boolean {
+    const last = this.lastSighted;
+    const isCopy = last?.ip === sourceIp && last.ident === ident && last.id === id && Math.abs(stamp.at - last.at) < COPY_SEC;
+    if (!isCopy) this.lastSighted = { ip: sourceIp, ident, id, at: stamp.at };
+    return isCopy;
+  }
+
   private speak(router: VirtualRouter, said: RouterAdvertisement, packet: Packet, stamp: Stamp): void {
     const ip = packet.sourceIp;
     const linkSource = packet.sourceMac;
@@ -117,7 +126,6 @@ export class RedundancyTracker {
     else if (!together || this.speaksAlone(router, stamp)) settle(router);
     router.lastIp = ip;
     router.last = stamp;
-    router.lastIdent = packet.ident;
   }
 
   /** The other masters have been silent for so long that the handover is over. */
@@ -169,15 +177,5 @@ const begin = (said: RouterAdvertisement, packet: Packet, segment: number, stamp
   overlapSeconds: 0,
   lastIp: '',
   last: stamp,
-  lastIdent: -1,
   evidence: new Evidence(),
 });
-
-function isCopy(router: VirtualRouter, packet: Packet, stamp: Stamp): boolean {
-  return (
-    router.lastIp === packet.sourceIp &&
-    router.lastIdent === packet.ident &&
-    stamp.at - router.last.at < COPY_SEC &&
-    router.masters.size > 0
-  );
-}

@@ -438,6 +438,7 @@ export class UdpTracker {
     const clientIsLower = this.clientIsLower(id);
     // What came from a wrong source is told with the conversation that it answers.
     if (!this.wrong.hasFlow(flows.serialOf(id))) this.events.conversation(() => this.conversation(id, clientIsLower));
+    this.wrong.leaveFlow(flows.serialOf(id));
     this.addTotals(id, clientIsLower);
   }
 

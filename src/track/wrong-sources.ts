@@ -48,10 +48,10 @@ export type Misanswer = Pick<WrongSource, 'client' | 'asked' | 'from' | 'path' |
 /** What was answered from elsewhere, until something shows that it was not. */
 export class WrongSourceBook {
   /** By client port, asked server, wrong source and what matched. */
-  private readonly book = new BoundedMap<string, WrongSource>(MOST_MISANSWERED);
+  private readonly book = new BoundedMap<string, WrongSource>(MOST_MISANSWERED, (wrong) => this.detach(wrong));
   /** Those of a flow from the wrong source, by its serial: for withdrawing, and for rejections. */
-  private readonly byFlow = new BoundedMap<number, WrongSource[]>(MOST_MISANSWERED);
-  private readonly byAsked = new BoundedMap<string, WrongSource[]>(MOST_MISANSWERED);
+  private readonly byFlow = new BoundedMap<number, Set<WrongSource>>(MOST_MISANSWERED);
+  private readonly byAsked = new BoundedMap<string, Set<WrongSource>>(MOST_MISANSWERED);
   private lastAt = Number.NEGATIVE_INFINITY;
 
   get evicted(): number {
@@ -72,9 +72,15 @@ export class WrongSourceBook {
     return this.byFlow.has(serial);
   }
 
+  /** The flow is over. */
+  leaveFlow(serial: number): void {
+    for (const wrong of this.byFlow.get(serial) ?? []) wrong.flows.delete(serial);
+    this.byFlow.delete(serial);
+  }
+
   /** All of one client port and the server that it asked. */
   answersFor(client: Endpoint, asked: Endpoint, path: number): WrongSource[] {
-    return this.byAsked.get(askedKey(client, asked, path)) ?? [];
+    return [...(this.byAsked.get(askedKey(client, asked, path)) ?? [])];
   }
 
   /** The entry for an answer that comes from elsewhere; undefined where the address may answer for the asked one. */
@@ -87,7 +93,7 @@ export class WrongSourceBook {
     const misanswer = { client, asked, from, path: packet.path, matchedBy };
     return this.book.take(keyOf(misanswer), () => {
       const wrong = begin(misanswer, protocol, stampOf(packet));
-      this.byAsked.take(askedKey(client, asked, packet.path), () => []).push(wrong);
+      this.byAsked.take(askedKey(client, asked, packet.path), () => new Set()).add(wrong);
       return wrong;
     });
   }
@@ -105,7 +111,7 @@ export class WrongSourceBook {
     wrong.evidence.add('wrong-reply', wrong.last, `from ${endpointText(wrong.from)}`);
     if (wrong.flows.has(serial)) return;
     wrong.flows.add(serial);
-    this.byFlow.take(serial, () => []).push(wrong);
+    this.byFlow.take(serial, () => new Set()).add(wrong);
   }
 
   /** The client says by ICMP that it does not want a packet of the flow. */
@@ -158,15 +164,19 @@ export class WrongSourceBook {
 
   private forget(wrong: WrongSource): void {
     this.book.delete(keyOf(wrong));
+    this.detach(wrong);
+  }
+
+  private detach(wrong: WrongSource): void {
     remove(this.byAsked, askedKey(wrong.client, wrong.asked, wrong.path), wrong);
     for (const serial of wrong.flows) remove(this.byFlow, serial, wrong);
   }
 }
 
-function remove<K extends string | number>(lists: BoundedMap<K, WrongSource[]>, key: K, wrong: WrongSource): void {
-  const left = lists.get(key)?.filter((each) => each !== wrong);
-  if (left && left.length > 0) lists.set(key, left);
-  else lists.delete(key);
+function remove<K extends string | number>(sets: BoundedMap<K, Set<WrongSource>>, key: K, wrong: WrongSource): void {
+  const set = sets.get(key);
+  set?.delete(wrong);
+  if (set?.size === 0) sets.delete(key);
 }
 
 const askedKey = (client: Endpoint, asked: Endpoint, path: number): string => `${endpointText(client)}|${endpointText(asked)}|${path}`;

@@ -12,6 +12,7 @@ const FLAGS = 4;
 const TARGET = 8;
 const OPTIONS = 24;
 export const NDP_LENGTH = 24;
+const HOP_LIMIT = 255;
 const Flag = { Router: 0x80, Solicited: 0x40, Override: 0x20 } as const;
 const NdpOption = { SourceLinkLayer: 1, TargetLinkLayer: 2, Nonce: 14 } as const;
 const MAC_OPTION = 8;
@@ -28,6 +29,8 @@ export class NdpView {
     const { icmpType, transportAt } = packet;
     this.isSolicitation = icmpType === Icmpv6Type.NeighbourSolicitation;
     if (!this.isSolicitation && icmpType !== Icmpv6Type.NeighbourAdvertisement) return false;
+    // What was forwarded is none: everybody discards it (RFC 4861 section 7.1).
+    if (packet.ttl !== HOP_LIMIT) return false;
     if (!packet.has('ndp', transportAt, NDP_LENGTH)) return false;
     this.view = packet.view;
     this.at = transportAt;

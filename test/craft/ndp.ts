@@ -39,14 +39,16 @@ export interface AdvertisementFields {
   router?: boolean;
   solicited?: boolean;
   override?: boolean;
+  /** Hop limit; 255 unless said. */
+  ttl?: number;
 }
 
 /** RFC 4861 section 4.4. */
 export function neighborAdvertisement(fields: AdvertisementFields): NetworkPacket {
-  const { from, to, target, targetMac, router = false, solicited = true, override = true } = fields;
+  const { from, to, target, targetMac, router = false, solicited = true, override = true, ttl = HOP_LIMIT } = fields;
   const flags = (router ? ROUTER : 0) + (solicited ? SOLICITED : 0) + (override ? OVERRIDE : 0);
   const options: Part[] = targetMac === undefined ? [] : [[TARGET_MAC, 1, ...macOctets(targetMac)]];
-  return icmpv6({ from, to, ttl: HOP_LIMIT }, ADVERTISEMENT, 0, be32(flags), ipOctets(target), ...options);
+  return icmpv6({ from, to, ttl }, ADVERTISEMENT, 0, be32(flags), ipOctets(target), ...options);
 }
 
 /** ff02::1:ffxx:xxxx (RFC 4291 section 2.7.1). */

@@ -1,5 +1,6 @@
 import {
   arpAnnouncement,
+  arpReply,
   gratuitousReply,
   type Host,
   hsrp,
@@ -164,6 +165,14 @@ export const scenarios: Scenario[] = [
     const capture = twoCards({ name: 'lan' }, { name: 'uplink' });
     for (let i = 0; i < 4; i++) capture.at(i * 5).ask(CLIENT, VIP, [{ by: FIRST.mac, after: 0.0003 }], { interface: 0 });
     for (let i = 4; i < 8; i++) capture.at(i * 5).ask(OTHER, VIP, [{ by: SECOND.mac, after: 0.0003 }], { interface: 1 });
+    return { capture };
+  }),
+  twin(KIND, 'answers only, by two cards of one host', 'a capture of one direction: what was asked is not seen, and nothing moves', () => {
+    const capture = new Lan();
+    for (let i = 0; i < 8; i++) {
+      for (const { mac: by } of [FIRST, SECOND])
+        capture.at(i * 5 + (by === FIRST.mac ? 0 : 0.00006)).unicast(arpReply({ mac: by, ip: VIP }, CLIENT), by, CLIENT.mac);
+    }
     return { capture };
   }),
   twin(KIND, 'one VLAN after the other', 'the same address in two VLANs is two addresses', () => {

@@ -81,6 +81,20 @@ export const scenarios: Scenario[] = [
     capture.resolve(WITNESS, VICTIM);
     return { capture, expect: [suspect(GATEWAY, { confidence: 'likely' }), suspect(VICTIM, { confidence: 'likely' })] };
   }),
+  incident(KIND, 'mirror port: two attacks with a pause between them', 'each row is regular, the pause is none of it', () => {
+    const capture = new Lan();
+    stableOwners(capture);
+    for (const _ of [1, 2]) {
+      for (let i = 0; i < 4; i++) {
+        claim(capture, GATEWAY, VICTIM);
+        claim(capture.wait(0.01), VICTIM, GATEWAY);
+        relayedPing(capture.wait(0.5), i);
+        capture.wait(1.2);
+      }
+      capture.wait(60);
+    }
+    return { capture, expect: [suspect(GATEWAY, { confidence: 'certain' }), suspect(VICTIM, { confidence: 'certain' })] };
+  }),
   incident(KIND, 'victim on any: claims for the gateway only', 'the victim sees only what it is told itself', () => {
     const capture = new LinuxHost();
     const own: OwnCard = { ...VICTIM, ifindex: 2 };

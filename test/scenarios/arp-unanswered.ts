@@ -38,6 +38,12 @@ export const scenarios: Scenario[] = [
     const details = { spanSeconds: 2 };
     return { capture, expect: [finding(KIND, GONE, { severity: 'notice', confidence: 'likely', details, evidenceFrames: frames })] };
   }),
+  incident(KIND, 'the third request is among the last packets', 'its answer may come after the end: possible', () => {
+    const capture = around(new Lan(), () => {});
+    capture.wait(30);
+    askInVain(capture, CLIENT, GONE);
+    return { capture, expect: [finding(KIND, GONE, { severity: 'notice', confidence: 'possible', count: 1 })] };
+  }),
   incident(KIND, 'two clients ask in vain', 'one finding for the address', () => {
     const capture = around(new Lan(), () => {});
     askInVain(capture, CLIENT, GONE);

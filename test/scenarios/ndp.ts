@@ -82,6 +82,27 @@ export const scenarios: Scenario[] = [
     capture.wait(3);
     return { capture, expect: [finding(MULTI, SHARED, { count: 1 })] };
   }),
+  incident(MULTI, 'the virtual MAC and a real one', 'two masters of one virtual router: error', () => {
+    const capture = new Lan();
+    for (let i = 0; i < 3; i++) {
+      solicit(capture, CLIENT, SHARED, [
+        { by: vrrp6Mac(7), after: 0.0003 },
+        { by: X, after: 0.0008 },
+      ]);
+      capture.wait(3);
+    }
+    return { capture, expect: [finding(MULTI, SHARED, { severity: 'error', confidence: 'likely', count: 3 })] };
+  }),
+  twin(MULTI, 'forwarded advertisements', 'their hop limit is no longer 255: everybody discards them', () => {
+    const capture = new Lan();
+    for (let i = 0; i < 3; i++) {
+      solicit(capture, CLIENT, SHARED, [{ by: X, after: 0.0003 }]);
+      const forwarded = neighborAdvertisement({ from: SHARED, to: CLIENT.ip, target: SHARED, targetMac: Y, ttl: 64 });
+      capture.wait(0.0005).unicast(forwarded, Y, CLIENT.mac);
+      capture.wait(3);
+    }
+    return { capture };
+  }),
   twin(MULTI, 'anycast', 'several may answer; none of them overrides', () => {
     const capture = new Lan();
     for (let i = 0; i < 3; i++) {

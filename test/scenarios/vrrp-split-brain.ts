@@ -155,6 +155,16 @@ export const scenarios: Scenario[] = [
     }
     return { capture };
   }),
+  incident(KIND, 'on any, by a VLAN and by the card that it lies on', 'one message on two interfaces: one finding', () => {
+    const capture = new LinuxHost();
+    for (let i = 0; i < 12; i++) {
+      for (const [n, { ip, mac }] of [FIRST, SECOND].entries()) {
+        const advert = vrrp({ from: ip, virtualRouter: ROUTER, priority: 150 - 50 * n, addresses: [VIP] });
+        for (const ifindex of [2, 7]) capture.at(i + 0.4 * n + ifindex * 1e-6).incoming(advert, ifindex, mac, PacketType.Multicast);
+      }
+    }
+    return { capture, expect: [split({ confidence: 'likely', count: 1, details: { masters } })] };
+  }),
   twin(KIND, 'bridge and port on any', 'one advertisement, sighted twice', () => {
     const capture = new LinuxHost();
     for (let i = 0; i < 12; i++) {

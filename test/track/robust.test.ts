@@ -6,7 +6,19 @@ import { RelayWatch } from '../../src/track/relay.ts';
 import { Table } from '../../src/track/table.ts';
 import { decode } from '../../src/wire/decode.ts';
 import { Packet } from '../../src/wire/packet.ts';
-import { arpReply, arpRequest, BROADCAST, ethernet, ip, octets } from '../craft/index.ts';
+import {
+  arpReply,
+  arpRequest,
+  BROADCAST,
+  dnsQuery,
+  dnsResponse,
+  echoReply,
+  echoRequest,
+  ethernet,
+  ip,
+  octets,
+  udp,
+} from '../craft/index.ts';
 
 const mac = (n: number): string => `02:00:00:00:00:${n.toString(16).padStart(2, '0')}`;
 const OWNER = { mac: mac(1), ip: '192.0.2.1' };
@@ -27,7 +39,7 @@ const analyze = (packets: { sec: number; octets: Uint8Array }[], pieceLength?: n
           ),
       },
     ],
-    { records: new Set(['arp']) },
+    { records: new Set(['arp', 'udp']) },
   );
 
 describe('packets that end early', () => {
@@ -60,6 +72,33 @@ describe('a step back in time', () => {
       [1, 1],
       [1, 1],
     ]);
+  });
+});
+
+describe('answers from everywhere', () => {
+  const sender = (n: number): string => `10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`;
+  const SENDERS = 10_000;
+
+  it('to one ping are kept as a few', async () => {
+    const ping = ethernet({ source: mac(1), destination: mac(2) }, echoRequest({ from: ASKER.ip, to: '198.51.100.7', id: 1, seq: 1 }));
+    const replies = Array.from({ length: SENDERS }, (_, n) =>
+      ethernet({ source: mac(2), destination: mac(1) }, echoReply({ from: sender(n), to: ASKER.ip, id: 1, seq: 1 })),
+    );
+    const { findings } = await analyze([ping, ...replies].map((each) => ({ sec: 1000, octets: each })));
+    expect(findings.map(({ count }) => count)).toEqual([SENDERS]);
+    const [{ answeredFrom } = { answeredFrom: [] }] = findings.map(({ details }) => details as { answeredFrom: unknown[] });
+    expect(answeredFrom).toHaveLength(64);
+  });
+
+  it('to one query leave with what is forgotten', async () => {
+    const query = udp({ from: `${ASKER.ip}:40000`, to: '198.51.100.7:53', payload: dnsQuery({ id: 1 }) });
+    const answers = Array.from({ length: SENDERS }, (_, n) =>
+      udp({ from: `${sender(n)}:53`, to: `${ASKER.ip}:40000`, payload: dnsResponse({ id: 1 }) }),
+    );
+    const packets = [query, ...answers].map((each) => ({ sec: 1000, octets: ethernet({ source: mac(1), destination: mac(2) }, each) }));
+    const { records, stats } = await analyze(packets);
+    expect(Math.max(...records.kept.udp.map(({ wrong }) => wrong.length))).toBe(8192);
+    expect(stats.stateEvicted).toBeGreaterThanOrEqual(SENDERS - 8192);
   });
 });
 
