@@ -115,7 +115,11 @@ function diagnoseWireguard(knowledge: Knowledge, findings: Findings): void {
   }
   for (const wrong of wireguard.wrongResponders.values()) {
     const draft = judgeWrongResponder(wrong);
-    if (draft) findings.report(wireguardReplyWrongSource, draft);
+    if (!draft) continue;
+    const handle = findings.report(wireguardReplyWrongSource, draft);
+    // Where the sessions that began so go on from there, it has drifted.
+    const drift = wrong.responses.some(({ move }) => move !== undefined) ? drifted.get(endpointText(wrong.initiator)) : undefined;
+    if (drift) findings.relate(drift, handle);
   }
   for (const unanswered of wireguard.unanswered.list) {
     const handle = findings.report(wireguardHandshakeUnanswered, judgeUnansweredHandshake(unanswered, knowledge));

@@ -53,12 +53,11 @@ export function judgeWrongResponder({
   responses,
   omitted,
 }: WrongResponder): Draft<WrongResponderDetails> | undefined {
-  const told = responses.filter(({ move }) => !move?.hasDataAfter);
-  const [first] = told;
+  const [first] = responses;
   if (!first) return undefined;
   const evidence = new Evidence();
   const sources = new Map<string, { ip: string; port: number; packets: number }>();
-  for (const { from, initiation, response } of told) {
+  for (const { from, initiation, response } of responses) {
     evidence.add('initiation', initiation);
     evidence.add('wrong-response', response, `from ${endpointText(from)}`);
     const source = sources.get(endpointText(from)) ?? { ip: from.ip, port: from.port, packets: 0 };
@@ -73,7 +72,7 @@ export function judgeWrongResponder({
     confidence: 'certain',
     title: `${initiator.ip} initiates WireGuard to ${endpointText(asked)} and is answered from ${listText(answeredFrom.map(({ ip }) => ip))}`,
     details: { answeredFrom, receiverIndex: indexText(first.receiverIndex), peer },
-    count: told.length + omitted,
+    count: responses.length + omitted,
     evidence,
     because: [
       `${FrameText(first.initiation)}: ${endpointText(initiator)} initiates to ${endpointText(asked)}. The response, ${frameText(first.response)}, comes from ${endpointText(first.from)}.`,

@@ -228,9 +228,14 @@ const single: Scenario[] = [
     wg.wait(0.001).chat(rekeyed, 10);
     return {
       capture: wg,
-      expect: [drift({ confidence: 'certain', details: { trigger: 'response', followed: true } })],
-      // The rule names the drift; whether the wrong response is told too, it leaves open.
-      open: [finding(REPLY, `${address(SITE)}|${SERVER}`, { severity: 'error', confidence: 'certain', count: 1 })],
+      expect: [
+        drift({
+          confidence: 'certain',
+          details: { trigger: 'response', followed: true },
+          related: [`${REPLY}:${address(SITE)}|${SERVER}`],
+        }),
+        finding(REPLY, `${address(SITE)}|${SERVER}`, { severity: 'error', confidence: 'certain', count: 1 }),
+      ],
     };
   }),
   incident(
