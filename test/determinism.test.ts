@@ -64,14 +64,26 @@ describe('damaged compressed input', () => {
     {
       name: 'gzip, wrong checksum',
       packed: Uint8Array.from(gzipped, (octet, i) => (i === gzipped.length - 6 ? octet ^ 255 : octet)),
-      least: 2700,
+      least: 2999,
     },
     ...(zstd ? [{ name: 'zstd, cut', packed: zstd(octets).slice(0, -40), least: 2400 }] : []),
     ...(lz4Linked ? [{ name: 'lz4, cut', packed: lz4Linked(octets).slice(0, -40), least: 2400 }] : []),
+    {
+      name: 'gzip, garbage behind it',
+      packed: Uint8Array.from([...gzipped, ...new Uint8Array(9).fill(7)]),
+      least: 2999,
+    },
   ])('$name: what came before is analysed, and the loss is told', async ({ packed, least }) => {
     const { inputs, stats } = JSON.parse(await documentOf(packed));
     const kinds: string[] = inputs[0].problems.map(({ kind }: { kind: string }) => kind);
     expect(kinds).toContain('bad-compression');
     expect(stats.decoded).toBeGreaterThan(least);
+  });
+
+  it('gives the frames of a tiny file whose checksum is wrong', async () => {
+    const tiny = new Uint8Array(gzipSync(writePcap({ linktype: 1 }, [{ sec: 1, nsec: 0, octets: new Uint8Array(60) }])));
+    const packed = tiny.map((octet, i) => (i === tiny.length - 6 ? octet ^ 255 : octet));
+    const { inputs } = JSON.parse(await documentOf(packed));
+    expect(inputs).toMatchObject([{ format: 'pcap', packets: 1, problems: [{ kind: 'bad-compression' }] }]);
   });
 });

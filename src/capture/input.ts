@@ -41,6 +41,7 @@ export class CaptureInput {
   private readonly window = new ByteWindow();
   private source: ByteSource | undefined;
   private reader: FrameReader | undefined;
+  private hasFailed = false;
   private lastNumber = 0;
   private lastSec = 0;
   private lastNsec = 0;
@@ -158,7 +159,11 @@ export class CaptureInput {
   private async begin(): Promise<void> {
     const { window } = this;
     while (window.available < RECOGNISED_OCTETS && !window.ended) await this.fill();
-    if (this.done) return;
+    // What was there before a failure may be a capture all the same.
+    if (this.hasFailed && window.available === 0) {
+      this.done = true;
+      return;
+    }
     const found = recognise(window.bytes.subarray(window.start, Math.min(window.end, RECOGNISED_OCTETS)), window.ended);
     switch (found.is) {
       case 'compressed':
@@ -170,7 +175,7 @@ export class CaptureInput {
         this.reader = new PcapngReader(window, this.problems, this.options.registry, this.index);
         break;
       default:
-        this.problems.add(found.is, 0, null, found.message);
+        if (!this.hasFailed) this.problems.add(found.is, 0, null, found.message);
         this.done = true;
         return;
     }
@@ -213,7 +218,7 @@ export class CaptureInput {
     const at = `after ${this.bytes} ${this.compression === null ? '' : 'unpacked '}octets`;
     this.problems.add(kind, this.bytes, this.lastNumber + 1, `${messageOf(error)} (${at})`);
     this.window.ended = true;
-    if (!this.reader) this.done = true;
+    this.hasFailed = true;
   }
 }
 

@@ -82,7 +82,7 @@ export function judgeMoved(address: Address, knowledge: Knowledge): Draft<MovedD
       `${FrameText(last.from.last)} is the last one that places ${address.ip} at ${from}; ${frameText(last.to.first)} ${last.to.announced ? 'announces' : 'gives'} it at ${to}.`,
       ...(group ? [`${group.protocol.toUpperCase()} group ${group.id} announces the address: its routers hand it over.`] : []),
     ],
-    ruledOut: ['Two hosts with one address: no question was answered by both.'],
+    ruledOut: address.requests > 0 ? ['Two hosts with one address: no question was answered by both.'] : [],
   };
 }
 

@@ -75,9 +75,10 @@ export function* multiAnswers(knowledge: Knowledge, protocol: 'arp' | 'ndp'): Ge
 }
 
 function describe(address: Address, doubles: Doubles, knowledge: Knowledge): MultiAnswer {
-  const claims = [...doubles.macs]
+  const answering = [...doubles.macs]
     .flatMap((mac) => address.claims.get(mac) ?? [])
     .sort((a, b) => b.firstAnswers - a.firstAnswers || a.first.at - b.first.at || a.mac - b.mac);
+  const claims = withoutLate(answering);
   const stations = claims.flatMap(({ mac }) => knowledge.neighbourhood.stationOf(address.segment, mac) ?? []);
   const sets = new Map(stations.map((station) => [station.mac, answeredNear(station, doubles)]));
   const shared = [...(sets.get(claims[0]?.mac ?? -1) ?? [])]
@@ -106,6 +107,13 @@ function describe(address: Address, doubles: Doubles, knowledge: Knowledge): Mul
     proxy: proxyOf(claims, ownAddresses, address, knowledge),
     evidence: doubles.evidence,
   };
+}
+
+/** A proxy that comes long after everybody else changes nothing about those: of three and more, it is left out. */
+function withoutLate(claims: Claim[]): Claim[] {
+  const latency = ({ latencyUsSum, answers: count }: Claim): number => latencyUsSum / Math.max(count, 1) / 1e6;
+  const prompt = claims.filter((claim) => claim.firstAnswers > 0 || latency(claim) < PROXY_DELAY_SEC);
+  return prompt.length >= 2 ? prompt : claims;
 }
 
 /** Addresses that a station answered for around the time of the double answers. */

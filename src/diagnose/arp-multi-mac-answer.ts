@@ -61,7 +61,9 @@ export function judgeMultiMac(multi: MultiAnswer): Draft<MultiMacDetails> {
     );
   else
     because.push(
-      'Whether the MACs are one host or two is not in the capture: they share only this address, or too few questions were asked.',
+      shared.length > 1
+        ? `Whether the MACs are one host or more is not in the capture: they answer for ${shared.length} addresses together, but not for the same ones alone, in one order and at once.`
+        : 'Whether the MACs are one host or two is not in the capture: they share only this address, or too few questions were asked.',
     );
   return {
     subject: { ip: address.ip },

@@ -320,6 +320,11 @@ export const scenarios: Scenario[] = [
     }
     return { capture };
   }),
+  incident(KIND, 'client: a proxy answers late beside both cards', 'who comes long after both changes nothing about them', () => {
+    const capture = new Lan();
+    askBoth(capture, 12, (i) => [...usual, { by: mac(0x99), after: 0.5 + 0.01 * i }]);
+    return { capture, expect: bothFlux('certain', 12) };
+  }),
   twin(KIND, 'proxy answers late beside the owners', 'a proxy waits up to 0.8 s; the owner came first', () => {
     const capture = new Lan();
     const owners = [card(0x31, '192.0.2.31'), card(0x47, '192.0.2.47'), card(0x58, '192.0.2.58')];

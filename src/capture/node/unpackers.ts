@@ -9,16 +9,31 @@ const UNPACKED_CHUNK = 1 << 20;
 const SMALLEST_PIECE = 64;
 const LARGEST_PIECE = 1 << 18;
 
+/** The end of the input comes in small pieces again, its checksum alone: where that is wrong, or garbage follows, everything before is delivered. */
+const TAIL = 1024;
+const CHECKSUM = 8;
+
 /**
  * zlib delivers what a piece of input unpacks to only once the whole piece is done: octets before damaged ones are lost with their piece. So the
  * pieces begin small and grow with what was read.
  */
 async function* pieces(packed: ByteSource): AsyncGenerator<Uint8Array> {
+  let held = 0;
+  let piece = new Uint8Array(TAIL + SMALLEST_PIECE);
   for (let total = 0, length = 1; length > 0; total += length) {
-    const piece = new Uint8Array(Math.min(LARGEST_PIECE, Math.max(SMALLEST_PIECE, total >> 4)));
-    length = await packed.read(piece, 0, piece.length);
-    if (length > 0) yield piece.subarray(0, length);
+    length = await packed.read(piece, held, piece.length);
+    const end = held + length;
+    const ready = length === 0 ? 0 : Math.max(0, end - TAIL);
+    if (ready > 0) yield piece.subarray(0, ready);
+    // The stream may still need the piece before.
+    const next = new Uint8Array(TAIL + Math.min(LARGEST_PIECE, Math.max(SMALLEST_PIECE, total >> 4)));
+    next.set(piece.subarray(ready, end));
+    held = end - ready;
+    piece = next;
   }
+  const checksumAt = Math.max(0, held - CHECKSUM);
+  for (let at = 0; at < checksumAt; at += SMALLEST_PIECE) yield piece.subarray(at, Math.min(at + SMALLEST_PIECE, checksumAt));
+  if (held > 0) yield piece.subarray(checksumAt, held);
 }
 
 /** What a stream unpacks, with the packed source behind it: both end together. */
