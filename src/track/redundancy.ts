@@ -1,5 +1,5 @@
 import type { Mac } from '../net/mac.ts';
-import type { Packet } from '../wire/packet.ts';
+import { IPV6_SOURCE, type Packet } from '../wire/packet.ts';
 import { type RouterAdvertisement, readActiveHsrp, readVrrp } from '../wire/redundancy.ts';
 import type { RedundancyProtocol } from '../wire/virtual-mac.ts';
 import { BoundedMap } from './bounded-map.ts';
@@ -12,8 +12,6 @@ const MOST_MASTERS = 16;
 const MOST_VIRTUAL_IPS = 4096;
 /** A router that hears nothing for three intervals takes over (RFC 9568 section 6.1): within that time the master is still there. */
 const INTERVALS = 3;
-/** The same advertisement on two interfaces of the capturing host. */
-const COPY_SEC = 0.005;
 /** A takeover changes the speaker once, a router that comes back and takes over at once twice; two masters go on doing it. */
 export const COEXISTENCE = 3;
 
@@ -57,7 +55,6 @@ export class RedundancyTracker {
   readonly routers = new BoundedMap<string, VirtualRouter>(MOST_GROUPS);
   private readonly virtualIps = new BoundedMap<string, RouterAdvertisement>(MOST_VIRTUAL_IPS);
   private readonly segments: Segments;
-  private lastSighted: { ip: string; ident: number; id: number; at: number } | undefined;
 
   constructor(segments: Segments) {
     this.segments = segments;
@@ -72,7 +69,7 @@ export class RedundancyTracker {
     if (!said) return;
     for (const ip of said.virtualIps) this.virtualIps.set(ip, said);
     const stamp = stampOf(packet);
-    if (this.isCopy(packet, said.id, stamp)) return;
+    if (this.isCopy(packet, said.id)) return;
     const segment = this.segments.of(packet);
     const router = this.routers.take(this.keyOf(said, packet, segment), () => begin(said, packet, segment, stamp));
     router.intervalSec = said.intervalSec;
@@ -80,7 +77,6 @@ export class RedundancyTracker {
   }
 
   reset(): void {
-    this.lastSighted = undefined;
     this.routers.clear();
     this.virtualIps.clear();
   }
@@ -101,12 +97,18 @@ export class RedundancyTracker {
     return isOther ? `${key}/${virtualIps.toSorted()[0]}` : key;
   }
 
-  /** The same advertisement again, on this interface or on another one: a mirror, or a VLAN and the card that it lies on. */
-  private isCopy({ sourceIp, ident }: Packet, id: number, stamp: Stamp): boolean {
-    const last = this.lastSighted;
-    const isCopy = last?.ip === sourceIp && last.ident === ident && last.id === id && Math.abs(stamp.at - last.at) < COPY_SEC;
-    if (!isCopy) this.lastSighted = { ip: sourceIp, ident, id, at: stamp.at };
-    return isCopy;
+  /** The same advertisement again: a mirror, or a VLAN and the card that it lies on. Both are one segment then, for it goes to all. */
+  private isCopy(packet: Packet, id: number): boolean {
+    const { fingerprint } = this.segments;
+    const { view, ipAt, version } = packet;
+    // No ARP packet begins so.
+    fingerprint[0] = packet.protocol << 16;
+    fingerprint[1] = version === 4 ? packet.src4 : view.getInt32(ipAt + IPV6_SOURCE + 8);
+    fingerprint[2] = version === 4 ? 0 : view.getInt32(ipAt + IPV6_SOURCE + 12);
+    fingerprint[3] = packet.ident;
+    fingerprint[4] = id;
+    fingerprint.fill(0, 5);
+    return this.segments.isCopy(packet, true);
   }
 
   private speak(router: VirtualRouter, said: RouterAdvertisement, packet: Packet, stamp: Stamp): void {

@@ -160,7 +160,11 @@ export const scenarios: Scenario[] = [
     for (let i = 0; i < 12; i++) {
       for (const [n, { ip, mac }] of [FIRST, SECOND].entries()) {
         const advert = vrrp({ from: ip, virtualRouter: ROUTER, priority: 150 - 50 * n, addresses: [VIP] });
-        for (const ifindex of [2, 7]) capture.at(i + 0.4 * n + ifindex * 1e-6).incoming(advert, ifindex, mac, PacketType.Multicast);
+        // Ours goes down through the VLAN to the card, the other one comes up.
+        if (n === 0) capture.at(i).outgoing(advert, 7, mac);
+        if (n === 0) capture.at(i + 0.000_002).outgoing(advert, 2, mac);
+        if (n === 1) capture.at(i + 0.4).incoming(advert, 2, mac, PacketType.Multicast);
+        if (n === 1) capture.at(i + 0.400_002).incoming(advert, 7, mac, PacketType.Multicast);
       }
     }
     return { capture, expect: [split({ confidence: 'likely', count: 1, details: { masters } })] };
