@@ -30,7 +30,8 @@ export const arpDuplicateAddress: FindingKind<DuplicateDetails> = {
     'On one of the two hosts: it claims the address itself, and a claim of another MAC comes in.',
     'From outside: two MACs answer one request, they share exactly this address, and each of them answers for another one alone, or has a name of its own ' +
       '(DHCP, LLDP).',
-    'A host announces the address, and another MAC answers that it has it.',
+    'A host announces the address, and another MAC answers that it has it, or announces it within a second, again and again (RFC 5227 section 2.4).',
+    'Two hosts probe for the address at the same time; a host whose probe is answered is a possible one.',
   ],
   seenFrom: [
     'One of the two hosts: decisive, if the claim of the other one reaches it.',
@@ -41,6 +42,7 @@ export const arpDuplicateAddress: FindingKind<DuplicateDetails> = {
     'A virtual address that real servers answer for (vip-answered-by-realserver): usually three MACs and more.',
     'A lease that went to another machine, a replaced card: the old MAC is silent before the new one begins.',
     'Failover (VRRP, keepalived): one answer for each request.',
+    'A check by hand (arping -D), the probes of an ARP monitor or of a switch that tracks its devices.',
   ],
   remedies: [
     {
@@ -124,13 +126,13 @@ function draft(multi: MultiAnswer, confidence: Confidence, evidenceOfTwoHosts: s
 }
 
 /** The general ones, for this address. */
-const remediesOf = (ip: string, macs: readonly string[]): Remedy[] =>
+export const remediesOf = (ip: string, macs: readonly string[]): Remedy[] =>
   arpDuplicateAddress.remedies.map(({ text: what, commands }) => ({
     text: what,
     commands: commands.map((each) => each.replace('MAC1|MAC2', macs.join('|')).replace('ADDRESS', ip)),
   }));
 
-const NEXT_CAPTURE = {
+export const NEXT_CAPTURE = {
   text: 'To be certain, capture on one of the two hosts while another machine asks for the address',
   commands: ['tcpdump -i any -y LINUX_SLL2 -w host.pcap arp'],
 };

@@ -1,6 +1,6 @@
 import { compareIps } from '../net/ip.ts';
-import { macText } from '../net/mac.ts';
-import type { Address, Unsolicited } from '../track/neighbourhood.ts';
+import { type Mac, macText } from '../net/mac.ts';
+import { type Address, CLAIM_ROW_SEC, type ClaimRow, type Unsolicited } from '../track/neighbourhood.ts';
 import { virtualMac } from '../wire/virtual-mac.ts';
 import { withMore } from './arp-answers.ts';
 import type { Draft, FindingKind } from './kind.ts';
@@ -54,7 +54,7 @@ export function* judgeSpoof(address: Address, knowledge: Knowledge): Generator<D
 }
 
 function judge(address: Address, found: Unsolicited, knowledge: Knowledge): Draft<SpoofDetails> | undefined {
-  if (found.rowMost < FEWEST_CLAIMS || virtualMac(found.mac)) return undefined;
+  if (found.longest.count < FEWEST_CLAIMS || virtualMac(found.mac)) return undefined;
   if (knowledge.redundancy.groupOf(address.ip)) return undefined;
   const owner = [...address.claims.values()].find(
     (claim) => claim.mac !== found.mac && claim.answers + claim.announcements > 0 && claim.first.at < found.last.at,
@@ -63,7 +63,7 @@ function judge(address: Address, found: Unsolicited, knowledge: Knowledge): Draf
   // A new router passes packets on too, but not from and to the owner of its address.
   const relayed = knowledge.relay.relayedBy(found.mac, owner.mac);
   const other = otherEnd(address, found, knowledge);
-  const ownerIsThere = owner.last.at > found.first.at;
+  const ownerIsThere = isHeardDuring(found.longest, owner.mac, address);
   if (!relayed?.packets && !other && !ownerIsThere) return undefined;
   const confidence = relayed?.packets ? 'certain' : other ? 'likely' : 'possible';
   const station = macText(found.mac);
@@ -101,6 +101,10 @@ function judge(address: Address, found: Unsolicited, knowledge: Knowledge): Draf
         }),
   };
 }
+
+/** Whether the owner claims its address too while the claims go on, or shortly after. */
+const isHeardDuring = ({ first, last }: ClaimRow, owner: Mac, { runs }: Address): boolean =>
+  runs.some((run) => run.mac === owner && run.last.at > first && run.first.at < last + CLAIM_ROW_SEC);
 
 /** A victim of the claim for whose address the same station makes the same claim towards the other side. */
 function otherEnd(address: Address, found: Unsolicited, { neighbourhood }: Knowledge): string | undefined {

@@ -1,4 +1,6 @@
 import { endpointText } from '../net/ip.ts';
+import type { Address } from '../track/neighbourhood.ts';
+import { judgeDefence, judgeProbes } from './arp-address-conflict.ts';
 import { arpAddressMoved, judgeMoved } from './arp-address-moved.ts';
 import { isLateProxy, type MultiAnswer, multiAnswers } from './arp-answers.ts';
 import { arpDuplicateAddress, judgeDuplicate, judgeForeignClaim } from './arp-duplicate-address.ts';
@@ -56,6 +58,7 @@ function diagnoseNeighbours(knowledge: Knowledge, findings: Findings): void {
     if (draft) findings.report(ndpMultiMacAnswer, draft);
   }
   for (const conflict of knowledge.ndp.conflicts.values()) findings.report(ndpDuplicateAddress, judgeNdpDuplicate(conflict));
+  const contested = new Set<Address>();
   const networks = answeredNetworks(knowledge.neighbourhood.list);
   for (const address of knowledge.neighbourhood.list) {
     const spoofs = [...judgeSpoof(address, knowledge)];
@@ -63,12 +66,20 @@ function diagnoseNeighbours(knowledge: Knowledge, findings: Findings): void {
     for (const handle of handles.slice(1)) findings.relate(handles[0] ?? handle, handle);
     const foreign = judgeForeignClaim(address, knowledge);
     if (foreign) findings.report(arpDuplicateAddress, foreign);
-    // Who is pulled away did not move.
-    const moved = spoofs.length > 0 || foreign ? undefined : judgeMoved(address, knowledge);
+    const defence = foreign ? undefined : judgeDefence(address, knowledge);
+    if (defence) findings.report(arpDuplicateAddress, defence);
+    // Who is pulled away, or shared, did not move.
+    const moved = spoofs.length > 0 || foreign || defence ? undefined : judgeMoved(address, knowledge);
+    if (foreign || defence) contested.add(address);
     if (moved) findings.report(arpAddressMoved, moved);
     for (const draft of judgeForeignSource(address, knowledge)) findings.report(arpForeignSource, draft);
     const unanswered = judgeUnanswered(address, networks, knowledge);
     if (unanswered) findings.report(arpUnanswered, unanswered);
+  }
+  for (const probed of knowledge.arp.probes.list) {
+    const address = knowledge.neighbourhood.addressOf(probed.segment, 'arp', probed.ip);
+    const conflict = address && contested.has(address) ? undefined : judgeProbes(probed, knowledge);
+    if (conflict) findings.report(arpDuplicateAddress, conflict);
   }
   const behind = standIns(knowledge.mismatches.found.values());
   for (const mismatch of knowledge.mismatches.found.values())

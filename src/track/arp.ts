@@ -6,6 +6,7 @@ import { type Packet, PacketType } from '../wire/packet.ts';
 import { addReply, addRequest, type Exchange, type ExchangeKind, newExchange, OpenExchanges } from './exchange.ts';
 import type { InterfaceTracker } from './interfaces.ts';
 import type { ClaimKind, Neighbourhood } from './neighbourhood.ts';
+import { ProbeBook } from './probes.ts';
 import { Segments } from './segments.ts';
 import { stampOf } from './stamp.ts';
 
@@ -25,6 +26,7 @@ export interface ArpEvents {
 /** Joins ARP requests with their answers and tells the neighbourhood who claims which address. */
 export class ArpTracker {
   readonly segments: Segments;
+  readonly probes = new ProbeBook();
   private readonly open: OpenExchanges;
   private readonly neighbourhood: Neighbourhood;
   private readonly interfaces: InterfaceTracker;
@@ -42,7 +44,7 @@ export class ArpTracker {
   }
 
   get evicted(): number {
-    return this.open.evicted;
+    return this.open.evicted + this.probes.evicted;
   }
 
   observe(packet: Packet): void {
@@ -124,6 +126,7 @@ export class ArpTracker {
   private close(exchange: Exchange): void {
     exchange.segment = this.segments.find(exchange.segment);
     this.neighbourhood.close(exchange);
+    if (exchange.kind === 'probe') this.probes.close(exchange);
     this.events.exchange(exchange);
   }
 

@@ -17,7 +17,7 @@ const MOST_CLAIMS = 256;
 const MOST_NAMED = 16;
 const MOST_REQUESTS = 4;
 /** Unasked claims that are repeated come sooner than this after one another. */
-const ROW_SEC = 10;
+export const CLAIM_ROW_SEC = 10;
 /** Unasked claims of one MAC after which it is watched. */
 const SUSPICIOUS = 2;
 /** Stands for all MACs of the capturing host. */
@@ -106,15 +106,21 @@ export interface AskedWith {
   out: boolean;
 }
 
+export interface ClaimRow {
+  count: number;
+  first: number;
+  last: number;
+}
+
 /** Answers that nobody asked for, by one MAC. */
 export interface Unsolicited {
   mac: Mac;
   count: number;
   first: Stamp;
   last: Stamp;
-  /** In the row under way, none of which is long after the one before, and in the longest one. */
-  row: number;
-  rowMost: number;
+  /** The row under way, in which none is long after the one before, and the longest one: how many, and the seconds of its first and last. */
+  row: ClaimRow;
+  longest: ClaimRow;
   /** IPs to which they went. */
   targets: Set<string>;
   evidence: Evidence;
@@ -274,13 +280,15 @@ export class Neighbourhood {
     address.unsolicited ??= new Map();
     let found = address.unsolicited.get(mac);
     if (!found) {
-      found = { mac, count: 0, first: stamp, last: stamp, row: 0, rowMost: 0, targets: new Set(), evidence: new Evidence() };
+      const row = { count: 0, first: stamp.at, last: stamp.at };
+      found = { mac, count: 0, first: stamp, last: stamp, row, longest: row, targets: new Set(), evidence: new Evidence() };
       if (address.unsolicited.size < MOST_NAMED) address.unsolicited.set(mac, found);
     }
-    if (found.count > 0 && stamp.at - found.last.at > ROW_SEC) found.row = 0;
+    if (stamp.at - found.row.last > CLAIM_ROW_SEC) found.row = { count: 0, first: stamp.at, last: stamp.at };
     found.count++;
-    found.row++;
-    found.rowMost = Math.max(found.rowMost, found.row);
+    found.row.count++;
+    found.row.last = stamp.at;
+    if (found.row.count > found.longest.count) found.longest = found.row;
     found.last = stamp;
     if (to !== null && found.targets.size < MOST_NAMED) found.targets.add(to);
     found.evidence.add('unsolicited-answer', stamp);

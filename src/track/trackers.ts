@@ -152,6 +152,7 @@ export class Trackers {
   restart(): void {
     this.evictedBefore += this.wireguard.evicted;
     this.neighbourhood.reset();
+    this.arp.probes.reset();
     this.relay.reset();
     this.copies.reset();
     this.mismatches.found.clear();

@@ -207,13 +207,57 @@ export const scenarios: Scenario[] = [
     }
     return { capture };
   }),
-  twin(KIND, 'arping -D finds the address in use', 'a probe that one host answers: the check worked', () => {
+  incident(KIND, 'a probe is answered', 'a host that wants the address, or a check by hand: possible', () => {
     const capture = new Lan();
-    capture.broadcast(arpProbe(CLIENT.mac, SHARED), CLIENT.mac);
-    capture.wait(0.0003).unicast(arpReply({ mac: X, ip: SHARED }, { mac: CLIENT.mac, ip: '0.0.0.0' }), X, CLIENT.mac);
+    const frames = [
+      capture.broadcast(arpProbe(CLIENT.mac, SHARED), CLIENT.mac),
+      capture.wait(0.0003).unicast(arpReply({ mac: X, ip: SHARED }, { mac: CLIENT.mac, ip: '0.0.0.0' }), X, CLIENT.mac),
+    ];
     capture.wait(4);
     capture.resolve(THIRD, { mac: X, ip: SHARED });
+    return { capture, expect: [finding(KIND, SHARED, { severity: 'error', confidence: 'possible', count: 1, evidenceFrames: frames })] };
+  }),
+  incident(KIND, 'two hosts probe for one address', 'both are about to take it (RFC 5227 section 2.1.1): likely', () => {
+    const capture = new Lan();
+    const frames: number[] = [];
+    for (const by of [X, Y]) frames.push(capture.wait(0.3).broadcast(arpProbe(by, SHARED), by));
+    capture.wait(4);
+    capture.resolve(THIRD, OWN_OF_X);
+    return { capture, expect: [finding(KIND, SHARED, { severity: 'error', confidence: 'likely', count: 1, evidenceFrames: frames })] };
+  }),
+  incident(KIND, 'two hosts defend one address', 'each announces it against the other, every ten seconds: likely', () => {
+    const capture = new Lan();
+    for (let i = 0; i < 4; i++) {
+      capture.at(10 * i).broadcast(arpAnnouncement({ mac: X, ip: SHARED }), X);
+      capture.wait(0.0004).broadcast(arpAnnouncement({ mac: Y, ip: SHARED }), Y);
+    }
+    return { capture, expect: [finding(KIND, SHARED, { severity: 'error', confidence: 'likely', count: 4 })] };
+  }),
+  twin(KIND, 'an ARP monitor', 'bonding watches its links by probes, and the gateway answers them', () => {
+    const capture = new Lan();
+    for (let i = 0; i < 30; i++) {
+      for (const by of [X, Y]) {
+        capture.at(i + (by === X ? 0 : 0.2)).broadcast(arpProbe(by, SHARED), by);
+        capture.wait(0.0003).unicast(arpReply({ mac: THIRD.mac, ip: SHARED }, { mac: by, ip: '0.0.0.0' }), THIRD.mac, by);
+      }
+    }
     return { capture };
+  }),
+  twin(KIND, 'a switch that tracks its devices', 'it probes for each of them, and each answers', () => {
+    const capture = new Lan();
+    for (let i = 0; i < 5; i++) {
+      const device = card(0x60 + i, `192.0.2.${60 + i}`);
+      capture.wait(1).broadcast(arpProbe(X, device.ip), X);
+      capture.wait(0.0003).unicast(arpReply(device, { mac: X, ip: '0.0.0.0' }), device.mac, X);
+    }
+    return { capture };
+  }),
+  twin(KIND, 'a failover and its way back, announced', 'each announces when it takes over, not against the other one', () => {
+    const capture = new Lan();
+    for (const [i, by] of [X, Y, X].entries()) {
+      for (let n = 0; n < 5; n++) capture.at(100 * i + n * 0.2).broadcast(gratuitousReply({ mac: by, ip: SHARED }), by);
+    }
+    return { capture, expect: [finding('arp-address-moved', SHARED, { severity: 'info', count: 2 })] };
   }),
   twin(KIND, 'a claim in requests only', 'nobody was answered twice', () => {
     const capture = new Lan();

@@ -1,0 +1,130 @@
+import { type Mac, macText } from '../net/mac.ts';
+import { Evidence } from '../track/evidence.ts';
+import type { Address, Run } from '../track/neighbourhood.ts';
+import type { ProbedAddress, Prober } from '../track/probes.ts';
+import { virtualMac } from '../wire/virtual-mac.ts';
+import { type DuplicateDetails, NEXT_CAPTURE, remediesOf } from './arp-duplicate-address.ts';
+import type { Draft } from './kind.ts';
+import type { Knowledge } from './knowledge.ts';
+import { countText, FrameText, frameText, hedge, listText } from './text.ts';
+
+/*
+ * Address conflicts as RFC 5227 has them: hosts that want the same address at the same time, that want one in use, or that defend one against each other.
+ */
+
+/** A host sends three probes, up to 2 s apart, after up to 1 s of waiting, and listens 2 s more (section 2.1.1). */
+const TOGETHER_SEC = 5;
+const LISTEN_SEC = 2;
+/** Who goes on probing watches the link (ARP monitors of bonding, device tracking of switches) and takes no address; so does who probes many. */
+const MOST_PROBES = 6;
+const MOST_TARGETS = 2;
+/** A host that sees its address announced by another one defends it at once, once in ten seconds (section 2.4). */
+const DEFENCE_SEC = 1;
+const FEWEST_DEFENCES = 2;
+
+/** Two hosts that probe for one address, or one whose probe is answered. */
+export function judgeProbes(probed: ProbedAddress, knowledge: Knowledge): Draft<DuplicateDetails> | undefined {
+  const { ip, segment, path } = probed;
+  const address = knowledge.neighbourhood.addressOf(segment, 'arp', ip);
+  if (!address || address.doubles || knowledge.redundancy.groupOf(ip)) return undefined;
+  const probers = [...probed.probers.values()]
+    .filter((prober) => takesAddress(prober, knowledge))
+    .map((prober) => ({ ...prober, answer: prober.answer ?? defenceAgainst(prober, address) }));
+  const [first, second] = probers.sort((a, b) => a.first.at - b.first.at);
+  if (!first) return undefined;
+  const evidence = new Evidence();
+  if (second && !first.answer && !second.answer && second.first.at - first.last.at <= TOGETHER_SEC && !areOwn(first, second, knowledge)) {
+    evidence.add('probe', first.first);
+    evidence.add('other-probe', second.first);
+    const sign = `${FrameText(first.first)} and ${frameText(second.first)} probe for ${ip} at the same time, and nobody answers: both are about to take it.`;
+    return conflict(address, [first.mac, second.mac], path, { evidence, sign, confidence: 'likely' });
+  }
+  const answered = probers.find(({ answer }) => answer !== undefined && virtualMac(answer.mac) === undefined);
+  if (!answered?.answer) return undefined;
+  evidence.add('probe', answered.first);
+  evidence.add('answer', answered.answer.stamp);
+  const sign = `${FrameText(answered.first)} probes for ${ip}, and ${frameText(answered.answer.stamp)} answers. That is consistent with a host that wants the address of another one, and with a check by hand (arping -D).`;
+  return conflict(address, [answered.mac, answered.answer.mac], path, { evidence, sign, confidence: 'possible' });
+}
+
+/** Two MACs that announce one address against each other. */
+export function judgeDefence(address: Address, knowledge: Knowledge): Draft<DuplicateDetails> | undefined {
+  if (address.doubles || knowledge.redundancy.groupOf(address.ip)) return undefined;
+  const defences = address.runs.flatMap((run, i): [Run, Run][] => {
+    const before = address.runs[i - 1];
+    return before && isDefence(before, run) ? [[before, run]] : [];
+  });
+  const [first] = defences;
+  if (!first || defences.length < FEWEST_DEFENCES) return undefined;
+  const evidence = new Evidence();
+  for (const [claim, defence] of defences) {
+    evidence.add('announcement', claim.last);
+    evidence.add('defence', defence.first);
+  }
+  const [claim, defence] = first;
+  const sign = `${countText(defences.length, 'time')} one of them announces the address within a second of the other one, as a host does that defends its own (${frameText(claim.last)}, ${frameText(defence.first)}).`;
+  return conflict(address, [claim.mac, defence.mac], address.path, { evidence, sign, confidence: 'likely', count: defences.length });
+}
+
+/** The owner may announce its address instead of an answer. */
+function defenceAgainst({ mac, first, last }: Prober, { runs }: Address): Prober['answer'] {
+  const run = runs.find((each) => each.announced && each.mac !== mac && each.first.at >= first.at && each.first.at <= last.at + LISTEN_SEC);
+  return run && { mac: run.mac, stamp: run.first };
+}
+
+const isDefence = (before: Run, run: Run): boolean =>
+  before.announced &&
+  run.announced &&
+  run.mac !== before.mac &&
+  virtualMac(run.mac) === undefined &&
+  virtualMac(before.mac) === undefined &&
+  run.first.at - before.last.at < DEFENCE_SEC;
+
+function takesAddress({ mac, probes }: Prober, { arp }: Knowledge): boolean {
+  return probes <= MOST_PROBES && arp.probes.targetsOf(mac) <= MOST_TARGETS && virtualMac(mac) === undefined;
+}
+
+const areOwn = (a: Prober, b: Prober, { ownMacs }: Knowledge): boolean => ownMacs.has(a.mac) && ownMacs.has(b.mac);
+
+interface Proof {
+  evidence: Evidence;
+  sign: string;
+  confidence: 'likely' | 'possible';
+  count?: number;
+}
+
+function conflict(
+  address: Address,
+  macs: readonly [Mac, Mac],
+  path: number,
+  { evidence, sign, confidence, count = 1 }: Proof,
+): Draft<DuplicateDetails> {
+  const names = macs.map(macText);
+  return {
+    subject: { ip: address.ip },
+    segment: address.segment,
+    path,
+    confidence,
+    title: `${address.ip} is ${hedge(confidence)}wanted by two hosts: ${listText(names)}`,
+    details: {
+      macs: macs.map((mac) => {
+        const claim = address.claims.get(mac);
+        return {
+          mac: macText(mac),
+          answers: claim?.answers ?? 0,
+          firstAnswers: claim?.firstAnswers ?? 0,
+          interface: claim?.interface ?? null,
+        };
+      }),
+      requests: address.requests,
+      winner: names[1] ?? '',
+      sharedIps: [address.ip],
+      evidenceOfTwoHosts: [sign],
+    },
+    count,
+    evidence,
+    because: [sign],
+    ruledOut: ['A monitor that probes all the time, or many addresses.', 'VRRP, HSRP, CARP and GLBP: no virtual MAC, no advertisement.'],
+    remedies: [...remediesOf(address.ip, names), NEXT_CAPTURE],
+  };
+}

@@ -1,0 +1,67 @@
+import type { Mac } from '../net/mac.ts';
+import { BoundedMap } from './bounded-map.ts';
+import type { Exchange } from './exchange.ts';
+import type { Stamp } from './stamp.ts';
+
+const MOST_ADDRESSES = 4096;
+const MOST_PROBERS = 16;
+const MOST_STATIONS = 4096;
+const MOST_TARGETS = 16;
+
+/** A MAC that asks for an address without saying who it is. */
+export interface Prober {
+  mac: Mac;
+  probes: number;
+  first: Stamp;
+  last: Stamp;
+  /** The first answer that it got, of another MAC. */
+  answer: { mac: Mac; stamp: Stamp } | undefined;
+}
+
+export interface ProbedAddress {
+  ip: string;
+  segment: number;
+  path: number;
+  probers: Map<Mac, Prober>;
+}
+
+/** ARP probes (RFC 5227 section 2.1: sender address 0.0.0.0), by the address that they are for. */
+export class ProbeBook {
+  private readonly addresses = new BoundedMap<string, ProbedAddress>(MOST_ADDRESSES);
+  /** How many addresses each MAC probes: a host that takes an address probes one. */
+  private readonly targets = new BoundedMap<Mac, Set<string>>(MOST_STATIONS);
+
+  get evicted(): number {
+    return this.addresses.evicted + this.targets.evicted;
+  }
+
+  get list(): ProbedAddress[] {
+    return [...this.addresses.values()];
+  }
+
+  targetsOf(mac: Mac): number {
+    return this.targets.get(mac)?.size ?? 0;
+  }
+
+  close({ segment, path, target, asker, requests, first, lastRequest, replies }: Exchange): void {
+    const { mac } = asker;
+    const targets = this.targets.take(mac, () => new Set());
+    if (targets.size < MOST_TARGETS) targets.add(target);
+    const address = this.addresses.take(`${segment}/${target}`, () => ({ ip: target, segment, path, probers: new Map() }));
+    let prober = address.probers.get(mac);
+    if (!prober) {
+      if (address.probers.size >= MOST_PROBERS) return;
+      prober = { mac, probes: 0, first, last: lastRequest, answer: undefined };
+      address.probers.set(mac, prober);
+    }
+    prober.probes += requests;
+    prober.last = lastRequest;
+    const answer = replies.find((reply) => reply.mac !== mac);
+    if (answer) prober.answer ??= { mac: answer.mac, stamp: answer.stamp };
+  }
+
+  reset(): void {
+    this.addresses.clear();
+    this.targets.clear();
+  }
+}
