@@ -98,7 +98,6 @@ export class Lz4Decoder {
       throw new Error('the LZ4 header checksum is wrong');
     this.flags = flags;
     this.mostBlock = 2 ** (8 + 2 * ((descriptor >>> 4) & 7));
-    this.unpacked = new Uint8Array(HISTORY + this.mostBlock);
     this.end = 0;
     this.checksum = new Xxh32();
     this.take(length);
@@ -142,6 +141,12 @@ export class Lz4Decoder {
   /** Makes room behind what was unpacked; matches may still point back into the last HISTORY octets of it. */
   private makeRoom(length: number): void {
     if (this.end + length <= this.unpacked.length) return;
+    if (this.unpacked.length < HISTORY + this.mostBlock) {
+      const before = this.unpacked;
+      this.unpacked = new Uint8Array(HISTORY + this.mostBlock);
+      this.unpacked.set(before.subarray(0, this.end));
+      if (this.end + length <= this.unpacked.length) return;
+    }
     this.unpacked.copyWithin(0, this.end - Math.min(this.end, HISTORY), this.end);
     this.end = Math.min(this.end, HISTORY);
   }

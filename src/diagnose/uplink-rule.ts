@@ -15,11 +15,16 @@ export function uplinkRule(port: number | 'PORT', address: string): string[] {
   ];
 }
 
-/** The same by the mark that WireGuard gives its packets (WG: the interface); the table is that of `uplinkRule`. */
-export const uplinkMark = (address: string): string[] => [
-  'wg set WG fwmark 0x51',
-  `${ipCommand(address)} rule add fwmark 0x51 lookup 101 priority 100`,
-];
+/** The same by the mark that WireGuard gives its packets (WG: the interface). */
+export function uplinkMark(address: string): string[] {
+  const ip = ipCommand(address);
+  return [
+    'wg set WG fwmark 0x51',
+    `${ip} route add default via GATEWAY dev IFACE src ${address} table 101`,
+    `${ip} rule add fwmark 0x51 lookup main suppress_prefixlength 0 priority 99`,
+    `${ip} rule add fwmark 0x51 lookup 101 priority 100`,
+  ];
+}
 
 /** `ip`, or `ip -6` for what concerns this address. */
 export const ipCommand = (address: string): string => (isIpv6Text(address) ? 'ip -6' : 'ip');

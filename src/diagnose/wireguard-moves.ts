@@ -133,7 +133,7 @@ const IDENTITY: Record<Identity, string> = {
 /** How it is known that who moved is who was there before. */
 export const identitySentence = ({ identity, trigger, own }: Move): string =>
   identity === 'continuity' && own
-    ? 'Both addresses are of the capturing host, and the port is the same: very probably one WireGuard interface.'
+    ? 'What comes from both addresses leaves the capturing host from one port: very probably one WireGuard interface.'
     : identity === 'index' && trigger === 'response'
       ? 'The response carries the sender index of an initiation that went to the old address: it is the same peer.'
       : IDENTITY[identity];

@@ -7,10 +7,13 @@ const MOST_ADDRESSES = 4096;
 const MOST_PROBERS = 16;
 const MOST_STATIONS = 4096;
 const MOST_TARGETS = 16;
+/** Probes of one attempt follow each other sooner than this. */
+const ROW_SEC = 10;
 
 /** A MAC that asks for an address without saying who it is. */
 export interface Prober {
   mac: Mac;
+  /** All of them; what follows is of its first row. */
   probes: number;
   first: Stamp;
   last: Stamp;
@@ -43,7 +46,9 @@ export class ProbeBook {
     return this.targets.get(mac)?.size ?? 0;
   }
 
-  close({ segment, path, target, asker, requests, first, lastRequest, replies }: Exchange): void {
+  close({ segment, path, target, asker, requests, first, lastRequest, replies, broadcast }: Exchange): void {
+    // Who takes an address asks all; switches that track a device ask it alone.
+    if (!broadcast) return;
     const { mac } = asker;
     const targets = this.targets.take(mac, () => new Set());
     if (targets.size < MOST_TARGETS) targets.add(target);
@@ -55,6 +60,7 @@ export class ProbeBook {
       address.probers.set(mac, prober);
     }
     prober.probes += requests;
+    if (first.at - prober.last.at > ROW_SEC) return;
     prober.last = lastRequest;
     const answer = replies.find((reply) => reply.mac !== mac);
     if (answer) prober.answer ??= { mac: answer.mac, stamp: answer.stamp };

@@ -108,6 +108,8 @@ export class RedundancyTracker {
     fingerprint[3] = packet.ident;
     fingerprint[4] = id;
     fingerprint.fill(0, 5);
+    // IPv6 counts no packets, and cards of one router may share a link-local address: copies are told on one interface only.
+    if (version === 6) fingerprint[5] = this.segments.of(packet) + 1;
     return this.segments.isCopy(packet, true);
   }
 

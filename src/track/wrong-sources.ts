@@ -1,6 +1,7 @@
 import { type Endpoint, endpointText, isLinkLocalIp, isLoopbackIp } from '../net/ip.ts';
 import type { QuotedPacket } from '../wire/icmp.ts';
 import type { Packet } from '../wire/packet.ts';
+import { HASH_STARTS, hashOctets } from '../wire/transaction.ts';
 import { BoundedMap } from './bounded-map.ts';
 import { Evidence } from './evidence.ts';
 import { type Stamp, stampOf } from './stamp.ts';
@@ -38,6 +39,8 @@ export interface WrongSource {
   first: Stamp;
   last: Stamp;
   evidence: Evidence;
+  /** Of the latest answer: what else says the same is a sighting of it. */
+  print: number;
   /** Serials of the flows from the wrong source: more than one only where it was silent for long. */
   flows: Set<number>;
 }
@@ -106,6 +109,7 @@ export class WrongSourceBook {
     wrong.lastRequest = request.frame;
     wrong.truncated ||= packet.payloadCaptured < packet.payloadLength;
     wrong.last = stampOf(packet);
+    wrong.print = payloadPrint(packet);
     wrong.strengths.add(strength);
     wrong.evidence.add('request', request);
     wrong.evidence.add('wrong-reply', wrong.last, `from ${endpointText(wrong.from)}`);
@@ -141,9 +145,12 @@ export class WrongSourceBook {
     return now - this.lastAt < NAT_COPY_SEC;
   }
 
-  /** The answer comes from the asked address too, at once: both sides of a NAT are seen. */
-  withdrawCopied(client: Endpoint, asked: Endpoint, { path, at }: Packet): void {
-    for (const wrong of this.answersFor(client, asked, path)) if (at - wrong.last.at < NAT_COPY_SEC) this.withdrawOne(wrong);
+  /** The same answer comes from the asked address too, at once: both sides of a NAT are seen. */
+  withdrawCopied(client: Endpoint, asked: Endpoint, packet: Packet): void {
+    const print = payloadPrint(packet);
+    for (const wrong of this.answersFor(client, asked, packet.path)) {
+      if (packet.at - wrong.last.at < NAT_COPY_SEC && wrong.print === print) this.withdrawOne(wrong);
+    }
   }
 
   /** The flows are over: nothing can be withdrawn any more. */
@@ -179,6 +186,12 @@ function remove<K extends string | number>(sets: BoundedMap<K, Set<WrongSource>>
   if (set?.size === 0) sets.delete(key);
 }
 
+/** Octets of a payload that tell it from another one. */
+const PRINTED = 64;
+
+const payloadPrint = ({ view, payloadAt, payloadLength, payloadCaptured }: Packet): number =>
+  hashOctets(view, payloadAt, Math.min(payloadCaptured, PRINTED), HASH_STARTS[0]) ^ payloadLength;
+
 const askedKey = (client: Endpoint, asked: Endpoint, path: number): string => `${endpointText(client)}|${endpointText(asked)}|${path}`;
 const keyOf = ({ client, asked, from, path, matchedBy }: Misanswer): string =>
   `${endpointText(client)}|${endpointText(asked)}|${endpointText(from)}|${path}|${matchedBy}`;
@@ -197,5 +210,6 @@ const begin = (misanswer: Misanswer, protocol: string | null, stamp: Stamp): Wro
   first: stamp,
   last: stamp,
   evidence: new Evidence(),
+  print: 0,
   flows: new Set(),
 });

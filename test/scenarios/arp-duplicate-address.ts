@@ -252,6 +252,22 @@ export const scenarios: Scenario[] = [
     }
     return { capture };
   }),
+  twin(KIND, 'a switch asks one host whether it is there', 'its probe goes to that host alone', () => {
+    const capture = new Lan();
+    for (let i = 0; i < 3; i++) {
+      capture.at(30 * i).unicast(arpProbe(Y, OWN_OF_X.ip), Y, X);
+      capture.wait(0.0003).unicast(arpReply(OWN_OF_X, { mac: Y, ip: '0.0.0.0' }), X, Y);
+    }
+    return { capture };
+  }),
+  twin(KIND, 'a lease that goes to another host and comes back', 'each probes before it takes the address, an hour apart', () => {
+    const capture = new Lan();
+    for (const [i, by] of [X, Y, X].entries()) {
+      for (let n = 0; n < 3; n++) capture.at(3600 * i + n).broadcast(arpProbe(by, SHARED), by);
+      for (let n = 0; n < 2; n++) capture.at(3600 * i + 5 + 2 * n).broadcast(arpAnnouncement({ mac: by, ip: SHARED }), by);
+    }
+    return { capture, expect: [finding('arp-address-moved', SHARED, { severity: 'info', count: 2 })] };
+  }),
   twin(KIND, 'a failover and its way back, announced', 'each announces when it takes over, not against the other one', () => {
     const capture = new Lan();
     for (const [i, by] of [X, Y, X].entries()) {

@@ -474,6 +474,22 @@ export const scenarios: Scenario[] = [
     });
     return { capture: lan, expect: pairs.map(([client, asked]) => wrongSource(asked, { client, confidence: 'certain', count: 1 })) };
   }),
+  incident(
+    WRONG_SOURCE,
+    'dns, two questions from one port, one answered from elsewhere, the other one right after it',
+    'another answer is no sighting of the first one',
+    () => {
+      const seat = atClient(new Lan());
+      for (let id = 0; id < 8; id += 2) {
+        const client = `${CLIENT.ip}:${40_000 + id}`;
+        for (const each of [id, id + 1]) seat.toServer(client, DNS, dnsQuery({ id: each }));
+        seat.wait(0.02).toClient(`${WRONG}:53`, client, dnsResponse({ id }));
+        seat.wait(0.001).toClient(DNS, client, dnsResponse({ id: id + 1 }));
+        seat.wait(2);
+      }
+      return { capture: seat, expect: [wrongSource(DNS, { confidence: 'certain', count: 4, details: { repliesRight: 4 } })] };
+    },
+  ),
   incident(WRONG_SOURCE, 'dns, both addresses of one resolver are asked', 'one in four answers comes from the other: certain', () => {
     const capture = atClient(new Lan());
     for (let id = 0; id < 8; id++) {

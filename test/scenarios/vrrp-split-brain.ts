@@ -169,6 +169,22 @@ export const scenarios: Scenario[] = [
     }
     return { capture, expect: [split({ confidence: 'likely', count: 1, details: { masters } })] };
   }),
+  twin(
+    KIND,
+    'IPv6 on any of a router: two VLANs with one number, another router is master of one',
+    'its link-local address is the same on both cards',
+    () => {
+      const capture = new LinuxHost();
+      const advert = (from: string, priority: number) =>
+        vrrp({ from, virtualRouter: ROUTER, priority, addresses: ['fe80::fe'], version: 3 });
+      for (let i = 0; i < 20; i++) {
+        capture.at(i).outgoing(advert(FIRST6.ip, 150), 10, FIRST.mac);
+        if (i < 5) capture.wait(0.0005).outgoing(advert(FIRST6.ip, 150), 20, FIRST.mac);
+        else capture.at(i + 0.4).incoming(advert(SECOND6.ip, 200), 20, SECOND.mac, PacketType.Multicast);
+      }
+      return { capture };
+    },
+  ),
   twin(KIND, 'bridge and port on any', 'one advertisement, sighted twice', () => {
     const capture = new LinuxHost();
     for (let i = 0; i < 12; i++) {

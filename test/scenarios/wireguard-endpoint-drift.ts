@@ -1,6 +1,6 @@
 import { gre, keyText, publicKey, transport } from '../craft/index.ts';
 import { finding, incident, type Play, type Scenario, twin } from './scenario.ts';
-import { Lan } from './stage.ts';
+import { Lan, LinuxHost, mac } from './stage.ts';
 import {
   address,
   atBothCards,
@@ -22,6 +22,7 @@ import {
   type Seat,
   SITE,
   SITE_KEY,
+  seat,
   siteSeats,
   Tunnels,
   unanswered,
@@ -440,6 +441,26 @@ const twins: Scenario[] = [
       };
     },
   ),
+  incident(DRIFT, 'the site once tried the other address in vain', 'it had given that up when the server went there by itself', () => {
+    const wg = new Tunnels(onEthernet());
+    const session = wg.handshake(SITE, SERVER);
+    wg.wait(0.001).chat(session, 4);
+    for (let i = 0; i < 2; i++) wg.wait(1).up(session, { to: OTHER });
+    wg.wait(1).chat(session, 20);
+    wg.chatBack({ ...session, responder: OTHER }, 10);
+    return { capture: wg, expect: [drift({ confidence: 'certain', details: { trigger: 'data', followed: true } })] };
+  }),
+  twin(DRIFT, 'a router passes two spokes on, captured as they leave', 'an old session that goes on is that of another one', () => {
+    const hub = '198.51.100.2:51820';
+    const host = new LinuxHost();
+    const leaving = seat(host, (packet, from) => (from === hub ? host.incoming(packet, 2, mac(1)) : host.outgoing(packet, 2, mac(0x0a))));
+    const wg = new Tunnels(leaving);
+    const first = wg.handshake('192.0.2.10:51820', hub);
+    wg.wait(0.001).chat(first, 3, 2);
+    const second = wg.handshake('192.0.2.11:51820', hub);
+    for (let i = 0; i < 10; i++) for (const each of [first, second]) wg.chat(each, 1, 1);
+    return { capture: wg };
+  }),
   twin(DRIFT, 'a replayed packet from another address', 'an old counter moves no endpoint', () => {
     const wg = new Tunnels(onEthernet());
     const session = wg.handshake(SITE, SERVER);

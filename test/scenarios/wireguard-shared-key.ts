@@ -170,6 +170,24 @@ const flap: Scenario[] = [
     return { capture: wg, expect: [finding(FLAP, SITE, { severity: 'warning', confidence: 'certain', count: 20 })] };
   }),
 
+  incident(
+    FLAP,
+    'each packet by the other uplink, and the site follows one packet late',
+    'that it follows late does not make it the one that chooses',
+    () => {
+      const wg = new Tunnels(onEthernet());
+      const session = wg.handshake(SITE, SERVER);
+      wg.wait(0.001).chat(session, 4, 1);
+      let heard = SERVER;
+      for (let i = 0; i < 16; i++) {
+        const from = i % 2 === 0 ? OTHER : SERVER;
+        wg.wait(0.02).up(session, { to: heard });
+        wg.wait(0.03).down(session, { from });
+        heard = from;
+      }
+      return { capture: wg, expect: [finding(FLAP, SITE, { severity: 'warning', confidence: 'certain', count: 16 })] };
+    },
+  ),
   twin(FLAP, 'repaired', 'one uplink for the tunnel', () => {
     const wg = new Tunnels(onEthernet());
     wg.chat(wg.handshake(SITE, SERVER), 30, 1);

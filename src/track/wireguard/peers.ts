@@ -36,7 +36,7 @@ export interface Side {
   established: boolean;
   /** Data ran to or from it. */
   hasData: boolean;
-  /** Where the other side last sent data, though it was not there; and when that began. */
+  /** Where the other side sends data, though it is not there; and since when. */
   calledAt: { endpoint: FullEndpoint; at: number } | undefined;
 }
 
@@ -61,6 +61,8 @@ export interface Move {
   hasDataAfter: boolean;
   /** The old endpoint went on sending: they are two peers, and nobody moved. */
   withdrawn: boolean;
+  /** It came back to the old endpoint by a handshake. */
+  returned: boolean;
   peer: string | null;
   /** From the last packet of the old endpoint until the observer follows. */
   timeline: Timeline;
@@ -184,6 +186,7 @@ export class PeerBook {
       followed: undefined,
       hasDataAfter: false,
       withdrawn: false,
+      returned: false,
       peer: side.name,
       timeline: new Timeline(),
       evidence: new Evidence(),
@@ -242,9 +245,11 @@ export class PeerBook {
     if (what === 'data' && (isToNew || isSame(from, last.to))) last.hasDataAfter = true;
     const isOld = isSame(from, last.from) && isSame(to, last.observer);
     // Data of the same session is proof; without it, two peers that take turns look like one that moves.
-    // What leaves the capturing host by two of its addresses from one port is one device.
-    if (isOld && last.identity === 'continuity' && !last.own && stamp.at - last.stamp.at > OVERLAP_SEC) this.separate(last);
-    else if (last.followed && last.identity !== 'continuity') pair.open = undefined;
+    if (isOld && last.identity === 'continuity' && stamp.at - last.stamp.at > OVERLAP_SEC) {
+      // What leaves the capturing host by two addresses from one port is one device, if it comes back by a handshake; an old session that goes on is another's.
+      last.returned ||= last.own && what !== 'data';
+      if (!last.returned) this.separate(last);
+    } else if (last.followed && last.identity !== 'continuity') pair.open = undefined;
   }
 
   /** An event for the timelines of moves to come, and of one that the observer has not followed yet. */

@@ -490,9 +490,7 @@ export class WireguardTracker {
     visit(lane, from, packet);
     const to = destinationOf(packet);
     const receiver = receiverOf(lane);
-    if (isNewest && !isAt(receiver, to) && !(receiver.calledAt && isSame(receiver.calledAt.endpoint, to))) {
-      receiver.calledAt = { endpoint: to, at: stamp.at };
-    }
+    if (isNewest) noteCalled(pair, receiver, to, stamp);
     this.peers.sent(pair, from, to, 'data', stamp);
   }
 
@@ -564,6 +562,14 @@ export class WireguardTracker {
       else this.lanes.delete(index);
     }
   }
+}
+
+/** The receiver is sent data where it is not; if it was there before, the sender only follows it late. */
+function noteCalled({ moves }: Pair, receiver: Side, to: FullEndpoint, stamp: Stamp): void {
+  if (isAt(receiver, to)) receiver.calledAt = undefined;
+  else if (receiver.calledAt && isSame(receiver.calledAt.endpoint, to)) return;
+  else if (moves.some((move) => move.trigger === 'data' && (isSame(move.from, to) || isSame(move.to, to)))) receiver.calledAt = undefined;
+  else receiver.calledAt = { endpoint: to, at: stamp.at };
 }
 
 const wasCalled = ({ calledAt }: Side, at: FullEndpoint, stamp: Stamp): boolean =>
