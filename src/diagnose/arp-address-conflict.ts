@@ -12,8 +12,7 @@ import { countText, FrameText, frameText, hedge, listText } from './text.ts';
  * Address conflicts as RFC 5227 has them: hosts that want the same address at the same time, that want one in use, or that defend one against each other.
  */
 
-/** A host sends three probes, up to 2 s apart, after up to 1 s of waiting, and listens 2 s more (section 2.1.1). */
-const TOGETHER_SEC = 5;
+/** The owner may announce itself this long after the last probe (section 2.1.1). */
 const LISTEN_SEC = 2;
 /** Who goes on probing watches the link (ARP monitors of bonding, device tracking of switches) and takes no address; so does who probes many. */
 const MOST_PROBES = 6;
@@ -30,20 +29,23 @@ export function judgeProbes(probed: ProbedAddress, knowledge: Knowledge): Draft<
   const probers = [...probed.probers.values()]
     .filter((prober) => takesAddress(prober, knowledge))
     .map((prober) => ({ ...prober, answer: prober.answer ?? defenceAgainst(prober, address) }));
-  const [first, second] = probers.sort((a, b) => a.first.at - b.first.at);
-  if (!first) return undefined;
   const evidence = new Evidence();
-  if (second && !first.answer && !second.answer && second.first.at - first.last.at <= TOGETHER_SEC && !areOwn(first, second, knowledge)) {
-    evidence.add('probe', first.first);
-    evidence.add('other-probe', second.first);
-    const sign = `${FrameText(first.first)} and ${frameText(second.first)} probe for ${ip} at the same time, and nobody answers: both are about to take it.`;
-    return conflict(address, [first.mac, second.mac], path, { evidence, sign, confidence: 'likely' });
+  const { together } = probed;
+  if (
+    together?.macs.every((mac) => probers.some((prober) => prober.mac === mac)) &&
+    !together.macs.every((mac) => knowledge.ownMacs.has(mac))
+  ) {
+    const [first, second] = together.stamps;
+    evidence.add('probe', first);
+    evidence.add('other-probe', second);
+    const sign = `${FrameText(first)} and ${frameText(second)} probe for ${ip} at the same time, and nobody answers: both are about to take it.`;
+    return conflict(address, together.macs, path, { evidence, sign, confidence: 'likely' });
   }
   const answered = probers.find(({ answer }) => answer !== undefined && virtualMac(answer.mac) === undefined);
   if (!answered?.answer) return undefined;
-  evidence.add('probe', answered.first);
+  evidence.add('probe', answered.answer.probe);
   evidence.add('answer', answered.answer.stamp);
-  const sign = `${FrameText(answered.first)} probes for ${ip}, and ${frameText(answered.answer.stamp)} answers. That is consistent with a host that wants the address of another one, and with a check by hand (arping -D).`;
+  const sign = `${FrameText(answered.answer.probe)} probes for ${ip}, and ${frameText(answered.answer.stamp)} answers. That is consistent with a host that wants the address of another one, and with a check by hand (arping -D).`;
   return conflict(address, [answered.mac, answered.answer.mac], path, { evidence, sign, confidence: 'possible' });
 }
 
@@ -69,7 +71,7 @@ export function judgeDefence(address: Address, knowledge: Knowledge): Draft<Dupl
 /** The owner may announce its address instead of an answer. */
 function defenceAgainst({ mac, first, last }: Prober, { runs }: Address): Prober['answer'] {
   const run = runs.find((each) => each.announced && each.mac !== mac && each.first.at >= first.at && each.first.at <= last.at + LISTEN_SEC);
-  return run && { mac: run.mac, stamp: run.first };
+  return run && { mac: run.mac, stamp: run.first, probe: first };
 }
 
 const isDefence = (before: Run, run: Run): boolean =>
@@ -83,8 +85,6 @@ const isDefence = (before: Run, run: Run): boolean =>
 function takesAddress({ mac, probes }: Prober, { arp }: Knowledge): boolean {
   return probes <= MOST_PROBES && arp.probes.targetsOf(mac) <= MOST_TARGETS && virtualMac(mac) === undefined;
 }
-
-const areOwn = (a: Prober, b: Prober, { ownMacs }: Knowledge): boolean => ownMacs.has(a.mac) && ownMacs.has(b.mac);
 
 interface Proof {
   evidence: Evidence;

@@ -7,18 +7,26 @@ const MOST_ADDRESSES = 4096;
 const MOST_PROBERS = 16;
 const MOST_STATIONS = 4096;
 const MOST_TARGETS = 16;
+/** A host sends three probes, up to 2 s apart, after up to 1 s of waiting, and listens 2 s more (RFC 5227 section 2.1.1). */
+const TOGETHER_SEC = 5;
 /** Probes of one attempt follow each other sooner than this. */
 const ROW_SEC = 10;
 
 /** A MAC that asks for an address without saying who it is. */
 export interface Prober {
   mac: Mac;
-  /** All of them; what follows is of its first row. */
   probes: number;
+  /** Of the latest row. */
   first: Stamp;
   last: Stamp;
-  /** The first answer that it got, of another MAC. */
-  answer: { mac: Mac; stamp: Stamp } | undefined;
+  /** The first answer that it got, of another MAC, and the probe that was answered. */
+  answer: { mac: Mac; stamp: Stamp; probe: Stamp } | undefined;
+}
+
+/** Two that probed for one address at the same time, unanswered. */
+export interface SimultaneousProbes {
+  macs: [Mac, Mac];
+  stamps: [Stamp, Stamp];
 }
 
 export interface ProbedAddress {
@@ -26,6 +34,7 @@ export interface ProbedAddress {
   segment: number;
   path: number;
   probers: Map<Mac, Prober>;
+  together: SimultaneousProbes | undefined;
 }
 
 /** ARP probes (RFC 5227 section 2.1: sender address 0.0.0.0), by the address that they are for. */
@@ -52,7 +61,13 @@ export class ProbeBook {
     const { mac } = asker;
     const targets = this.targets.take(mac, () => new Set());
     if (targets.size < MOST_TARGETS) targets.add(target);
-    const address = this.addresses.take(`${segment}/${target}`, () => ({ ip: target, segment, path, probers: new Map() }));
+    const address = this.addresses.take(`${segment}/${target}`, () => ({
+      ip: target,
+      segment,
+      path,
+      probers: new Map(),
+      together: undefined,
+    }));
     let prober = address.probers.get(mac);
     if (!prober) {
       if (address.probers.size >= MOST_PROBERS) return;
@@ -60,14 +75,25 @@ export class ProbeBook {
       address.probers.set(mac, prober);
     }
     prober.probes += requests;
-    if (first.at - prober.last.at > ROW_SEC) return;
+    if (first.at - prober.last.at > ROW_SEC) prober.first = first;
     prober.last = lastRequest;
     const answer = replies.find((reply) => reply.mac !== mac);
-    if (answer) prober.answer ??= { mac: answer.mac, stamp: answer.stamp };
+    if (answer) prober.answer ??= { mac: answer.mac, stamp: answer.stamp, probe: first };
+    else address.together ??= together(address, prober);
   }
 
   reset(): void {
     this.addresses.clear();
     this.targets.clear();
   }
+}
+
+/** Another prober whose latest row is of the same time, and who got no answer either. */
+function together({ probers }: ProbedAddress, prober: Prober): SimultaneousProbes | undefined {
+  for (const other of probers.values()) {
+    if (other.mac === prober.mac || other.answer || prober.answer) continue;
+    const [first, second] = other.first.at <= prober.first.at ? [other, prober] : [prober, other];
+    if (second.first.at - first.last.at <= TOGETHER_SEC) return { macs: [first.mac, second.mac], stamps: [first.first, second.first] };
+  }
+  return undefined;
 }

@@ -1,7 +1,6 @@
 import { type Endpoint, endpointText, isLinkLocalIp, isLoopbackIp } from '../net/ip.ts';
 import type { QuotedPacket } from '../wire/icmp.ts';
 import type { Packet } from '../wire/packet.ts';
-import { HASH_STARTS, hashOctets } from '../wire/transaction.ts';
 import { BoundedMap } from './bounded-map.ts';
 import { Evidence } from './evidence.ts';
 import { type Stamp, stampOf } from './stamp.ts';
@@ -39,8 +38,9 @@ export interface WrongSource {
   first: Stamp;
   last: Stamp;
   evidence: Evidence;
-  /** Of the latest answer: what else says the same is a sighting of it. */
-  print: number;
+  /** The latest answer's first octets, and its length: what else says the same is a sighting of it. */
+  sample: Uint8Array;
+  length: number;
   /** Serials of the flows from the wrong source: more than one only where it was silent for long. */
   flows: Set<number>;
 }
@@ -109,7 +109,8 @@ export class WrongSourceBook {
     wrong.lastRequest = request.frame;
     wrong.truncated ||= packet.payloadCaptured < packet.payloadLength;
     wrong.last = stampOf(packet);
-    wrong.print = payloadPrint(packet);
+    wrong.sample = sampleOf(packet).slice();
+    wrong.length = packet.payloadLength;
     wrong.strengths.add(strength);
     wrong.evidence.add('request', request);
     wrong.evidence.add('wrong-reply', wrong.last, `from ${endpointText(wrong.from)}`);
@@ -147,9 +148,10 @@ export class WrongSourceBook {
 
   /** The same answer comes from the asked address too, at once: both sides of a NAT are seen. */
   withdrawCopied(client: Endpoint, asked: Endpoint, packet: Packet): void {
-    const print = payloadPrint(packet);
+    const sample = sampleOf(packet);
     for (const wrong of this.answersFor(client, asked, packet.path)) {
-      if (packet.at - wrong.last.at < NAT_COPY_SEC && wrong.print === print) this.withdrawOne(wrong);
+      if (packet.at - wrong.last.at < NAT_COPY_SEC && wrong.length === packet.payloadLength && isSameAsFar(wrong.sample, sample))
+        this.withdrawOne(wrong);
     }
   }
 
@@ -187,10 +189,13 @@ function remove<K extends string | number>(sets: BoundedMap<K, Set<WrongSource>>
 }
 
 /** Octets of a payload that tell it from another one. */
-const PRINTED = 64;
+const SAMPLE = 64;
 
-const payloadPrint = ({ view, payloadAt, payloadLength, payloadCaptured }: Packet): number =>
-  hashOctets(view, payloadAt, Math.min(payloadCaptured, PRINTED), HASH_STARTS[0]) ^ payloadLength;
+const sampleOf = ({ view, payloadAt, payloadCaptured }: Packet): Uint8Array =>
+  new Uint8Array(view.buffer, view.byteOffset + payloadAt, Math.min(payloadCaptured, SAMPLE));
+
+/** The snaplen may leave less of one than of the other. */
+const isSameAsFar = (a: Uint8Array, b: Uint8Array): boolean => a.subarray(0, b.length).every((octet, i) => octet === b[i]);
 
 const askedKey = (client: Endpoint, asked: Endpoint, path: number): string => `${endpointText(client)}|${endpointText(asked)}|${path}`;
 const keyOf = ({ client, asked, from, path, matchedBy }: Misanswer): string =>
@@ -210,6 +215,7 @@ const begin = (misanswer: Misanswer, protocol: string | null, stamp: Stamp): Wro
   first: stamp,
   last: stamp,
   evidence: new Evidence(),
-  print: 0,
+  sample: new Uint8Array(0),
+  length: -1,
   flows: new Set(),
 });

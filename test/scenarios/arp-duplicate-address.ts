@@ -217,6 +217,15 @@ export const scenarios: Scenario[] = [
     capture.resolve(THIRD, { mac: X, ip: SHARED });
     return { capture, expect: [finding(KIND, SHARED, { severity: 'error', confidence: 'possible', count: 1, evidenceFrames: frames })] };
   }),
+  incident(KIND, 'a probe is answered, an hour after the first try', 'each try is judged for itself', () => {
+    const capture = new Lan();
+    for (let n = 0; n < 3; n++) capture.at(n).broadcast(arpProbe(CLIENT.mac, SHARED), CLIENT.mac);
+    const frames = [
+      capture.at(3600).broadcast(arpProbe(CLIENT.mac, SHARED), CLIENT.mac),
+      capture.wait(0.0003).unicast(arpReply({ mac: X, ip: SHARED }, { mac: CLIENT.mac, ip: '0.0.0.0' }), X, CLIENT.mac),
+    ];
+    return { capture, expect: [finding(KIND, SHARED, { confidence: 'possible', count: 1, evidenceFrames: frames })] };
+  }),
   incident(KIND, 'two hosts probe for one address', 'both are about to take it (RFC 5227 section 2.1.1): likely', () => {
     const capture = new Lan();
     const frames: number[] = [];

@@ -441,6 +441,28 @@ const twins: Scenario[] = [
       };
     },
   ),
+  incident(
+    DRIFT,
+    'it drifts by a handshake, and the site points that session back',
+    'the session that began there and goes on here is of one peer: certain',
+    () => {
+      const wg = new Tunnels(atServer());
+      wg.chat(wg.handshake(SITE, SERVER), 5);
+      const back = wg.wait(2).handshake(OTHER, SITE);
+      wg.chat(back, 5);
+      wg.chatBack({ ...back, initiator: SERVER }, 5);
+      return { capture: wg, expect: [drift({ confidence: 'certain', details: { trigger: 'initiation', followed: true } })] };
+    },
+  ),
+  incident(DRIFT, 'it drifts, and is mended by pointing the site back', 'the way back is the remedy, no second drift', () => {
+    const wg = new Tunnels(onEthernet());
+    const session = wg.handshake(SITE, SERVER);
+    wg.wait(0.001).chat(session, 5);
+    const away = { ...session, responder: OTHER };
+    wg.chatBack(away, 5);
+    wg.wait(10).chat({ ...away, responder: SERVER }, 5);
+    return { capture: wg, expect: [drift({ confidence: 'certain', details: { trigger: 'data', followed: true } })] };
+  }),
   incident(DRIFT, 'the site once tried the other address in vain', 'it had given that up when the server went there by itself', () => {
     const wg = new Tunnels(onEthernet());
     const session = wg.handshake(SITE, SERVER);

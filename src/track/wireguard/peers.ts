@@ -247,7 +247,10 @@ export class PeerBook {
     // Data of the same session is proof; without it, two peers that take turns look like one that moves.
     if (isOld && last.identity === 'continuity' && stamp.at - last.stamp.at > OVERLAP_SEC) {
       // What leaves the capturing host by two addresses from one port is one device, if it comes back by a handshake; an old session that goes on is another's.
-      last.returned ||= last.own && what !== 'data';
+      if (last.own && what !== 'data') {
+        last.returned = true;
+        last.side.endpoint = last.from;
+      }
       if (!last.returned) this.separate(last);
     } else if (last.followed && last.identity !== 'continuity') pair.open = undefined;
   }

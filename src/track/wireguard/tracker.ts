@@ -25,6 +25,8 @@ const SWEEP_SEC = 60;
 const COPY_SEC = 0.02;
 /** Packets of several queues may be seen in another order than they came, by less than this. */
 const DISORDER_SEC = 0.002;
+/** A round trip, and more: what is sent to an endpoint this long after its owner left it was on its way. */
+const LATE_SEC = 1;
 const MOST_SESSIONS = 8192;
 const MOST_HANDSHAKES = 8192;
 const MOST_INITIATIONS = 32;
@@ -357,7 +359,8 @@ export class WireguardTracker {
     if (this.lanes.has(initiatorIndex)) return;
     const pair = this.peers.find(from, to, packet.path) ?? this.peers.begin(to, from, packet.path, true);
     this.peers.assignRoles(pair, to, stamp);
-    const responder = isAt(pair.contacted, from) ? pair.contacted : pair.initiating;
+    // It may come from somewhere else than the initiation went to.
+    const responder = otherSide(pair, isAt(pair.initiating, to) ? pair.initiating : pair.contacted);
     this.peers.sent(pair, from, to, 'response', stamp);
     this.begin(pair, otherSide(pair, responder), responder, initiatorIndex, senderIndex(packet), packet);
   }
@@ -404,14 +407,15 @@ export class WireguardTracker {
       lastAt: packet.at,
     };
     this.sessions.set(this.sessionNumber++, session);
-    if (initiatorIndex !== null) this.lane(initiatorIndex, session, true);
-    if (responderIndex !== null) this.lane(responderIndex, session, false);
+    // With indices, the packet is the response.
+    if (initiatorIndex !== null) this.lane(initiatorIndex, session, true, sourceOf(packet));
+    if (responderIndex !== null) this.lane(responderIndex, session, false, destinationOf(packet));
     return session;
   }
 
-  private lane(index: number, session: Session, toInitiator: boolean): Lane {
+  /** @param begunAt where the lane's sender is */
+  private lane(index: number, session: Session, toInitiator: boolean, begunAt: FullEndpoint): Lane {
     const next = this.lanes.get(index);
-    const begunAt = (toInitiator ? session.responder : session.initiator).endpoint;
     const lane: Lane = { session, toInitiator, begunAt, flow: -1, otherLeg: -1, visited: undefined, counter: -1, seen: 0, next };
     this.lanes.set(index, lane);
     return lane;
@@ -474,15 +478,17 @@ export class WireguardTracker {
     if (!isAt(side, from) && isNewest) {
       const last = pair.moves.at(-1);
       const isBack = last !== undefined && isSame(last.from, from) && last.identity === 'continuity';
+      // The session that began at the new endpoint goes on at the old one: they are one peer.
+      const isProof = isBack && !isSame(lane.visited ?? lane.begunAt, from);
+      if (isProof) last.identity = 'index';
       if (ahead === 1 && wasCalled(side, from, stamp)) {
         // The other side spoke to it there first, and nothing from there was missed: that one was pointed elsewhere, nobody drifted.
         side.endpoint = from;
         this.peers.enter(pair, from, otherSide(pair, side).endpoint);
-        // A session that has been here all along is that of another peer, or on its way still: `sent` tells them apart.
-      } else if (!isBack || !isSame(lane.visited ?? lane.begunAt, from)) {
-        if (isBack) last.identity = 'index';
+      } else if (!isBack || isProof) {
         this.peers.move(pair, side, from, 'data', 'index', stamp, packet.direction === Direction.Out);
       }
+      // Else a session that has been here all along: that of another peer, or on its way still. `sent` tells them apart.
     } else if (lane.visited && isNewest) {
       this.peers.goesOn(pair, side, lane.visited, stamp);
     }
@@ -519,7 +525,7 @@ export class WireguardTracker {
       session.responderIndex = index;
       this.halves.set(session.responder, session);
     }
-    const lane = this.lane(index, session, half !== undefined);
+    const lane = this.lane(index, session, half !== undefined, from);
     // A new session: the latest initiation was answered, where this capture does not look.
     if (counterLow(packet) < FIRST_COUNTERS) this.unanswered.heard(pair, undefined, stampOf(packet), from);
     this.countCandidate(lane, index, from, packet);
@@ -564,13 +570,16 @@ export class WireguardTracker {
   }
 }
 
-/** The receiver is sent data where it is not; if it was there before, the sender only follows it late. */
+/** The receiver is sent data where it is not; if it was there a moment ago, the sender only follows it late. */
 function noteCalled({ moves }: Pair, receiver: Side, to: FullEndpoint, stamp: Stamp): void {
   if (isAt(receiver, to)) receiver.calledAt = undefined;
   else if (receiver.calledAt && isSame(receiver.calledAt.endpoint, to)) return;
-  else if (moves.some((move) => move.trigger === 'data' && (isSame(move.from, to) || isSame(move.to, to)))) receiver.calledAt = undefined;
+  else if (moves.some((move) => isFreshMove(move, to, stamp))) receiver.calledAt = undefined;
   else receiver.calledAt = { endpoint: to, at: stamp.at };
 }
+
+const isFreshMove = ({ trigger, from, to, stamp }: Move, at: FullEndpoint, now: Stamp): boolean =>
+  trigger === 'data' && now.at - stamp.at <= LATE_SEC && (isSame(from, at) || isSame(to, at));
 
 const wasCalled = ({ calledAt }: Side, at: FullEndpoint, stamp: Stamp): boolean =>
   calledAt !== undefined && isSame(calledAt.endpoint, at) && stamp.at - calledAt.at > DISORDER_SEC;
