@@ -55,7 +55,7 @@ async function fluxcapAt(width: number, ...args: string[]) {
 
 describe('a named pipe', () => {
   it('is opened once: its writer is not cut off', { timeout: 30_000 }, () => {
-    const script = `mkfifo p && { cat two.pcap > p; echo writer $? >&2; } & sleep 0.2; "$0" "$1" --quiet --json p | grep -c '"packets": 3'; wait`;
+    const script = `mkfifo p; { cat two.pcap > p; echo writer $? >&2; } & "$0" "$1" --quiet --json p | grep -c '"packets": 3'; wait`;
     const { stdout, stderr } = spawnSync('sh', ['-c', script, process.execPath, join(root, 'bin/fluxcap.js')], {
       cwd: folder,
       encoding: 'utf8',
