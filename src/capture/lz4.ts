@@ -1,3 +1,5 @@
+import { concatenated } from './octets.ts';
+
 /*
  * LZ4 frames (github.com/lz4/lz4, doc/lz4_Frame_format.md and lz4_Block_format.md), decoded as a stream. Written here because no maintained npm
  * package does it: lz4-napi wants the whole frame in memory, lz4 and lz4js have not been kept for years.
@@ -205,16 +207,6 @@ export class Lz4Decoder {
 
 const uint32 = (octets: Uint8Array, at: number): number =>
   ((octets[at] ?? 0) | ((octets[at + 1] ?? 0) << 8) | ((octets[at + 2] ?? 0) << 16) | ((octets[at + 3] ?? 0) << 24)) >>> 0;
-
-function concatenated(pieces: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return all;
-}
 
 const PRIME1 = 0x9e3779b1;
 const PRIME2 = 0x85ebca77;

@@ -1,3 +1,4 @@
+import { concatenated } from './octets.ts';
 import type { WrittenPacket } from './pcap-writer.ts';
 import { Block, BYTE_ORDER_MAGIC } from './pcapng.ts';
 
@@ -43,13 +44,7 @@ export class PcapngWriter {
   }
 
   get bytes(): Uint8Array {
-    const all = new Uint8Array(this.blocks.reduce((sum, { length }) => sum + length, 0));
-    let at = 0;
-    for (const block of this.blocks) {
-      all.set(block, at);
-      at += block.length;
-    }
-    return all;
+    return concatenated(this.blocks);
   }
 
   /** Begins a section; its interfaces are numbered from 0 again. */

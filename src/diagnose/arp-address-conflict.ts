@@ -65,7 +65,13 @@ export function judgeDefence(address: Address, knowledge: Knowledge): Draft<Dupl
   }
   const [claim, defence] = first;
   const sign = `${countText(defences.length, 'time')} one of them announces the address within a second of the other one, as a host does that defends its own (${frameText(claim.last)}, ${frameText(defence.first)}).`;
-  return conflict(address, [claim.mac, defence.mac], address.path, { evidence, sign, confidence: 'likely', count: defences.length });
+  return conflict(address, [claim.mac, defence.mac], address.path, {
+    evidence,
+    sign,
+    confidence: 'likely',
+    count: defences.length,
+    inUse: true,
+  });
 }
 
 /** The owner may announce its address instead of an answer. */
@@ -91,13 +97,15 @@ interface Proof {
   sign: string;
   confidence: 'likely' | 'possible';
   count?: number;
+  /** They have it already; else they are about to take it. */
+  inUse?: boolean;
 }
 
 function conflict(
   address: Address,
   macs: readonly [Mac, Mac],
   path: number,
-  { evidence, sign, confidence, count = 1 }: Proof,
+  { evidence, sign, confidence, count = 1, inUse = false }: Proof,
 ): Draft<DuplicateDetails> {
   const names = macs.map(macText);
   return {
@@ -105,7 +113,7 @@ function conflict(
     segment: address.segment,
     path,
     confidence,
-    title: `${address.ip} is ${hedge(confidence)}wanted by two hosts: ${listText(names)}`,
+    title: `${address.ip} is ${hedge(confidence)}${inUse ? 'used' : 'wanted'} by two hosts: ${listText(names)}`,
     details: {
       macs: macs.map((mac) => {
         const claim = address.claims.get(mac);

@@ -1,7 +1,7 @@
 import { IPV6_DESTINATION, IpProtocol, type Packet } from '../wire/packet.ts';
 
-/** Two sightings of one packet are closer than this: on a bridge and its port, before and after routing, on a mirror. */
-const COPY_SEC = 0.005;
+/** Two sightings of one packet are closer than this: on a bridge and its port, before and after routing or NAT, on a mirror. */
+export const COPY_SEC = 0.005;
 const SLOTS = 4096;
 const MASK = SLOTS - 1;
 /** Octets of the payload that are compared: counters and identifiers of all protocols that matter stand in them. */

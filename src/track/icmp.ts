@@ -14,12 +14,12 @@ import { IpProtocol, type Packet } from '../wire/packet.ts';
 import { HASH_STARTS, hashOctets } from '../wire/transaction.ts';
 import { BoundedMap } from './bounded-map.ts';
 import { isBroadcastOf, isForAll, isPerhapsForAll } from './casting.ts';
+import { COPY_SEC } from './copies.ts';
 import { Evidence } from './evidence.ts';
 import { addressText, isSameAddress, writeAddress } from './flows.ts';
 import type { KinshipTracker } from './kinship.ts';
 import { readStamp, STAMP_WORDS, type Stamp, stampedAt, stampOf, writeStamp } from './stamp.ts';
 import { NONE, Table } from './table.ts';
-import { NAT_COPY_SEC } from './wrong-sources.ts';
 
 const MOST_ECHOES = 32_768;
 /** `ping` waits for ten seconds at most. */
@@ -150,11 +150,11 @@ export class IcmpTracker {
     if (isSameAddress(words, own + ASKED, packet, true)) {
       words[own + FLAGS] = flags | ANSWERED;
       echoes.doubles[(own + ANSWERED_AT) >> 1] = packet.at;
-      if (this.latest?.echo === id && packet.at - this.latest.at < NAT_COPY_SEC) this.withdraw(this.latest);
+      if (this.latest?.echo === id && packet.at - this.latest.at < COPY_SEC) this.withdraw(this.latest);
       this.cross(own, packet);
       return;
     }
-    if (flags & ANSWERED && packet.at - (echoes.doubles[(own + ANSWERED_AT) >> 1] ?? 0) < NAT_COPY_SEC) return;
+    if (flags & ANSWERED && packet.at - (echoes.doubles[(own + ANSWERED_AT) >> 1] ?? 0) < COPY_SEC) return;
     if (words[own + LENGTH] !== packet.payloadLength || words[own + HASH] !== payloadHash(packet)) return;
     const asked = addressText(words, own + ASKED);
     if (flags & PERHAPS_TO_ALL && isBroadcastOf(asked, packet)) return;

@@ -6,11 +6,12 @@ import { Transaction } from '../wire/transaction.ts';
 import { recogniseUdp, UdpProtocol, udpProtocolByPort, udpProtocolInfo } from '../wire/udp-protocol.ts';
 import { isWireguard } from '../wire/wireguard.ts';
 import { isBroadcastOf, isForAll, isPerhapsForAll } from './casting.ts';
+import { COPY_SEC } from './copies.ts';
 import { addressText, FlowTable, isSameAddress, writeAddress } from './flows.ts';
 import { holdsSample, keepSample, SAMPLE_WORDS, sampleLength } from './sample.ts';
 import { readStamp, STAMP_WORDS, stampedAt, writeStamp } from './stamp.ts';
 import { NONE, Table } from './table.ts';
-import { NAT_COPY_SEC, type WrongSource, WrongSourceBook } from './wrong-sources.ts';
+import { type WrongSource, WrongSourceBook } from './wrong-sources.ts';
 
 const MOST_FLOWS = 131_072;
 const MOST_TRANSACTIONS = 32_768;
@@ -295,7 +296,7 @@ export class UdpTracker {
     }
     const flags = words[own + FLAGS] ?? 0;
     // The answer on its other side of a NAT was seen just now.
-    if (flags & ANSWERED && packet.at - (transactions.doubles[(own + ANSWERED_AT) >> 1] ?? 0) < NAT_COPY_SEC) return;
+    if (flags & ANSWERED && packet.at - (transactions.doubles[(own + ANSWERED_AT) >> 1] ?? 0) < COPY_SEC) return;
     // A relay hands over to a server that the client has spoken to before.
     if (protocol === UdpProtocol.Stun && flows.packetsFrom(id, !flows.fromLower) > 0) return;
     const at = own + ASKED;

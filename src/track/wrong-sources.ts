@@ -2,14 +2,13 @@ import { type Endpoint, endpointText, isLinkLocalIp, isLoopbackIp } from '../net
 import type { QuotedPacket } from '../wire/icmp.ts';
 import type { Packet } from '../wire/packet.ts';
 import { BoundedMap } from './bounded-map.ts';
+import { COPY_SEC } from './copies.ts';
 import { Evidence } from './evidence.ts';
 import { type Stamp, stampOf } from './stamp.ts';
 
 const MOST_MISANSWERED = 8192;
 /** A question may be seen after its answer by this much. */
 const OUT_OF_ORDER_SEC = 0.02;
-/** Before and after NAT. */
-export const NAT_COPY_SEC = 0.005;
 
 /** How an answer was connected with its request. */
 export type MatchStrength = 'exact' | 'weak' | 'ports-certain' | 'ports-likely' | 'ports-possible';
@@ -143,14 +142,14 @@ export class WrongSourceBook {
 
   /** Whether an answer came from a wrong source so shortly before `now` that it may have been a sighting on the other side of a NAT. */
   mayBeCopied(now: number): boolean {
-    return now - this.lastAt < NAT_COPY_SEC;
+    return now - this.lastAt < COPY_SEC;
   }
 
   /** The same answer comes from the asked address too, at once: both sides of a NAT are seen. */
   withdrawCopied(client: Endpoint, asked: Endpoint, packet: Packet): void {
     const sample = sampleOf(packet);
     for (const wrong of this.answersFor(client, asked, packet.path)) {
-      if (packet.at - wrong.last.at < NAT_COPY_SEC && wrong.length === packet.payloadLength && isSameAsFar(wrong.sample, sample))
+      if (packet.at - wrong.last.at < COPY_SEC && wrong.length === packet.payloadLength && isSameAsFar(wrong.sample, sample))
         this.withdrawOne(wrong);
     }
   }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { concatenated } from '../../src/capture/octets.ts';
 import { type PcapFormat, writePcap } from '../../src/capture/pcap-writer.ts';
 import { PcapngWriter } from '../../src/capture/pcapng-writer.ts';
 import { Direction } from '../../src/frame.ts';
@@ -369,12 +370,4 @@ function offsetsOf(bytes: Uint8Array): number[] {
   return offsets;
 }
 
-function joined(...parts: Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
+const joined = (...parts: Uint8Array[]): Uint8Array => concatenated(parts);

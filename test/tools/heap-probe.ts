@@ -1,6 +1,7 @@
 import { PerformanceObserver } from 'node:perf_hooks';
 import { GeneratedSource, type Kind } from '../../bench/generate.ts';
 import { analyzeSources } from '../../src/analysis.ts';
+import { concatenated } from '../../src/capture/octets.ts';
 import { MemorySource } from '../../src/capture/source.ts';
 
 /*
@@ -44,11 +45,5 @@ function inMemory(source: GeneratedSource): Uint8Array {
     if (length === 0) break;
     pieces.push(piece.subarray(0, length));
   }
-  const all = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return all;
+  return concatenated(pieces);
 }
