@@ -46,7 +46,11 @@ export function judgeProbes(probed: ProbedAddress, knowledge: Knowledge): Draft<
   evidence.add('probe', answered.answer.probe);
   evidence.add('answer', answered.answer.stamp);
   const sign = `${FrameText(answered.answer.probe)} probes for ${ip}, and ${frameText(answered.answer.stamp)} answers. That is consistent with a host that wants the address of another one, and with a check by hand (arping -D).`;
-  return conflict(address, [answered.mac, answered.answer.mac], path, { evidence, sign, confidence: 'possible' });
+  // The probe did what it is for: whoever heeds the answer does not take the address, and nothing is lost.
+  return {
+    ...conflict(address, [answered.mac, answered.answer.mac], path, { evidence, sign, confidence: 'possible' }),
+    severity: 'notice',
+  };
 }
 
 /** Two MACs that announce one address against each other. */

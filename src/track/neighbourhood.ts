@@ -327,7 +327,9 @@ export class Neighbourhood {
 
   private narrow(segment: number, asker: Mac, answerer: Mac): void {
     const common = this.common.get(segment);
-    const parties = [this.party(asker), this.party(answerer)];
+    const both = [this.party(asker), this.party(answerer)];
+    // The capturing host sees its own exchanges anywhere; the other party's with others need not come by.
+    const parties = both.includes(CAPTURING_HOST) ? [CAPTURING_HOST] : both;
     if (!common) this.common.set(segment, new Set(parties));
     else for (const party of common) if (!parties.includes(party)) common.delete(party);
   }

@@ -207,7 +207,7 @@ export const scenarios: Scenario[] = [
     }
     return { capture };
   }),
-  incident(KIND, 'a probe is answered', 'a host that wants the address, or a check by hand: possible', () => {
+  incident(KIND, 'a probe is answered', 'a host that wants the address, or a check by hand: possible, and a notice: it is warned', () => {
     const capture = new Lan();
     const frames = [
       capture.broadcast(arpProbe(CLIENT.mac, SHARED), CLIENT.mac),
@@ -215,7 +215,7 @@ export const scenarios: Scenario[] = [
     ];
     capture.wait(4);
     capture.resolve(THIRD, { mac: X, ip: SHARED });
-    return { capture, expect: [finding(KIND, SHARED, { severity: 'error', confidence: 'possible', count: 1, evidenceFrames: frames })] };
+    return { capture, expect: [finding(KIND, SHARED, { severity: 'notice', confidence: 'possible', count: 1, evidenceFrames: frames })] };
   }),
   incident(KIND, 'a probe is answered, an hour after the first try', 'each try is judged for itself', () => {
     const capture = new Lan();

@@ -102,6 +102,22 @@ export const scenarios: Scenario[] = [
     capture.wait(3);
     return { capture };
   }),
+  twin(
+    KIND,
+    "the gateway's own capture on any, with a single client",
+    'it sees what it answers itself, and not what others answer the client',
+    () => {
+      const capture = new LinuxHost();
+      const own: OwnCard = { ...GATEWAY, ifindex: 2 };
+      for (let i = 0; i < 4; i++) {
+        capture.asked(CLIENT, GATEWAY.ip, [own], [{ from: own, after: 0.0002 }]);
+        capture.wait(0.5);
+        capture.asked(CLIENT, GONE, [own], []);
+        capture.wait(2);
+      }
+      return { capture };
+    },
+  ),
   twin(KIND, 'two requests', 'too few', () => {
     const capture = new Lan();
     around(capture, () => {
