@@ -37,6 +37,7 @@ export const arpForeignSource: FindingKind<ForeignSourceDetails> = {
     'An address that moved, two cards that both answer (arp-flux).',
     'Unnumbered and point-to-point links, cloud gateways, a router’s second subnet: there is no better address.',
     'A virtual router’s address asked from its master’s own MAC.',
+    'A DHCP relay, which speaks to its server with its address towards the clients: the server’s answer goes there.',
   ],
   remedies: [
     { text: 'Ask with an address of the sending card', commands: ['sysctl -w net.ipv4.conf.all.arp_announce=2'] },
@@ -65,7 +66,7 @@ interface Proof {
   because: string[];
 }
 
-function isExempt(address: Address, asked: AskedWith, { redundancy }: Knowledge): boolean {
+function isExempt(address: Address, asked: AskedWith, { redundancy, udp }: Knowledge): boolean {
   const claims = [...address.claims.keys()];
   return (
     virtualMac(asked.mac) !== undefined ||
@@ -74,7 +75,8 @@ function isExempt(address: Address, asked: AskedWith, { redundancy }: Knowledge)
     redundancy.groupOf(address.ip) !== undefined ||
     address.doubles !== undefined ||
     isLinkLocalIp(address.ip) ||
-    address.ip === CLOUD_GATEWAY
+    address.ip === CLOUD_GATEWAY ||
+    [...asked.targets].every((target) => udp.relaysDhcp(address.ip, target))
   );
 }
 

@@ -100,7 +100,8 @@ function judge(group: WrongSource[], knowledge: Knowledge): Draft<WrongReplyDeta
   const another = isRare(inOrder, requests) ? inOrder.find(({ from }) => isServerOf(client, from, path, knowledge)) : undefined;
   const confidence = another ? 'possible' : confidenceOf(inOrder, best.strength, knowledge);
   const answeredFrom = sources(inOrder);
-  const pattern = answeredFrom.length > 1 || repliesRight > 0 ? 'rotating' : 'fixed';
+  const addresses = [...new Set(answeredFrom.map(({ ip }) => ip))];
+  const pattern = addresses.length > 1 || repliesRight > 0 ? 'rotating' : 'fixed';
   const rejected = inOrder.reduce((sum, wrong) => sum + wrong.rejected, 0);
   const { protocol, matchedBy } = best.wrong;
   const evidence = new Evidence();
@@ -110,7 +111,7 @@ function judge(group: WrongSource[], knowledge: Knowledge): Draft<WrongReplyDeta
     path,
     severity: matchedBy === 'sip-branch' ? 'warning' : 'error',
     confidence,
-    title: `${client.ip} asks ${endpointText(asked)}${protocol ? ` (${nameOf(protocol)})` : ''} and is ${hedge(confidence)}answered from ${listText(answeredFrom.map(({ ip }) => ip))}`,
+    title: `${client.ip} asks ${endpointText(asked)}${protocol ? ` (${nameOf(protocol)})` : ''} and is ${hedge(confidence)}answered from ${listText(addresses)}`,
     details: {
       answeredFrom,
       clientPorts: Math.max(clientPorts, new Set(inOrder.map((wrong) => wrong.client.port)).size),
@@ -127,9 +128,9 @@ function judge(group: WrongSource[], knowledge: Knowledge): Draft<WrongReplyDeta
     },
     count: repliesWrong,
     evidence,
-    because: because(inOrder, best, { repliesRight, pattern, rejected, sources: answeredFrom.length, another }),
+    because: because(inOrder, best, { repliesRight, pattern, rejected, sources: addresses.length, another }),
     ruledOut: ruledOut(best.wrong),
-    remedies: [...remedies(protocol, asked), ...(confidence === 'certain' ? [] : surer(inOrder, asked, answeredFrom))],
+    remedies: [...remedies(protocol, asked), ...(confidence === 'certain' ? [] : surer(inOrder, asked, addresses))],
   };
 }
 
@@ -189,16 +190,19 @@ function confidenceOf(group: WrongSource[], strength: MatchStrength, { drops }: 
   return drops ? lessSure(believed) : believed;
 }
 
-/** Each wrong source with its packets, in the order of appearance. */
+/** Each wrong source with its packets, in the order of appearance. A TFTP server has a port for each transfer: there the address counts, with its first port. */
 function sources(group: WrongSource[]): WrongReplyDetails['answeredFrom'] {
-  const byEndpoint = new Map<string, { ip: string; port: number; packets: number }>();
-  for (const { from, packets } of group) {
-    const known = byEndpoint.get(endpointText(from)) ?? { ip: from.ip, port: from.port, packets: 0 };
+  const found = new Map<string, { ip: string; port: number; packets: number }>();
+  for (const { from, matchedBy, packets } of group) {
+    const key = matchedBy === TFTP ? from.ip : endpointText(from);
+    const known = found.get(key) ?? { ip: from.ip, port: from.port, packets: 0 };
     known.packets += packets;
-    byEndpoint.set(endpointText(from), known);
+    found.set(key, known);
   }
-  return [...byEndpoint.values()];
+  return [...found.values()];
 }
+
+const TFTP = 'tftp-transfer';
 
 const PROTOCOL_NAMES: Record<string, string> = {
   dns: 'DNS',
@@ -319,19 +323,22 @@ const SERVICE_REMEDIES: Record<string, readonly Remedy[]> = {
   ],
   snmp: [{ text: 'snmpd: one agent address for each of the host’s, in snmpd.conf', commands: ['agentAddress udp:ADDRESS:161'] }],
   radius: [{ text: 'FreeRADIUS: a listen section for each address, or a build with udpfromto', commands: ['ipaddr = ADDRESS'] }],
+  tftp: [{ text: 'tftpd-hpa: an instance for each address', commands: ['in.tftpd --listen --address ADDRESS:69 --secure FOLDER'] }],
 };
 
 function remedies(protocol: string | null, asked: Required<Endpoint>): Remedy[] {
   const [general, byPort, marks] = udpReplyWrongSource.remedies;
   const service = (protocol === null ? undefined : SERVICE_REMEDIES[protocol]) ?? [general];
+  // The answers of TFTP come from any port.
+  if (protocol === 'tftp') return [...service, marks].filter((each) => each !== undefined);
   const filled: Remedy | undefined = byPort && { text: byPort.text, commands: uplinkRule(asked.port, asked.ip) };
   return [...service, filled, marks].filter((each) => each !== undefined);
 }
 
 /** What would make it certain; at the server itself with whole packets, nothing more would. */
-function surer(group: WrongSource[], asked: Required<Endpoint>, from: readonly { ip: string }[]): Remedy[] {
+function surer(group: WrongSource[], asked: Required<Endpoint>, from: readonly string[]): Remedy[] {
   if (group.some(({ atServer, truncated }) => atServer && !truncated)) return [];
-  const hosts = [asked.ip, ...from.map(({ ip }) => ip)].map((ip) => `host ${ip}`).join(' or ');
+  const hosts = [asked.ip, ...from].map((ip) => `host ${ip}`).join(' or ');
   return [
     {
       text: 'To be certain, capture on the server, on all interfaces and whole packets (-s 0), while a client asks',

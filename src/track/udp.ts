@@ -2,9 +2,11 @@ import { Direction } from '../frame.ts';
 import { type Endpoint, ipWords } from '../net/ip.ts';
 import type { QuotedPacket } from '../wire/icmp.ts';
 import type { Packet } from '../wire/packet.ts';
+import { TFTP_PORT } from '../wire/tftp.ts';
 import { Transaction } from '../wire/transaction.ts';
 import { recogniseUdp, UdpProtocol, udpProtocolByPort, udpProtocolInfo } from '../wire/udp-protocol.ts';
 import { isWireguard } from '../wire/wireguard.ts';
+import { BoundedMap } from './bounded-map.ts';
 import { isBroadcastOf, isForAll, isPerhapsForAll } from './casting.ts';
 import { COPY_SEC } from './copies.ts';
 import { addressText, FlowTable, isSameAddress, writeAddress } from './flows.ts';
@@ -17,6 +19,8 @@ const MOST_FLOWS = 131_072;
 const MOST_TRANSACTIONS = 32_768;
 const MOST_CLIENTS = 65_536;
 const MOST_TOTALS = 65_536;
+const MOST_RELAYS = 1024;
+const DHCP_SERVER_PORT = 67;
 /** Packets after which a conversation whose protocol is still unknown is not looked into any more. */
 const MOST_INSPECTED = 8;
 
@@ -109,6 +113,8 @@ export class UdpTracker {
   readonly wrong = new WrongSourceBook();
   /** By client address, asked address, its port, and path: conversations, requests, right replies. */
   private readonly totals: Table;
+  /** DHCP relays (RFC 2131 section 4.1: from the server port to the server port), each with a server of its own: `relay>server`. */
+  private readonly relays = new BoundedMap<string, true>(MOST_RELAYS);
   private readonly events: UdpEvents;
 
   constructor(clock: Packet, events: UdpEvents) {
@@ -184,6 +190,11 @@ export class UdpTracker {
     return { clientPorts: totals.words[own] ?? 0, requests: totals.words[own + 1] ?? 0, repliesRight: totals.words[own + 2] ?? 0 };
   }
 
+  /** Whether DHCP was handed on from one address to the other. */
+  relaysDhcp(relay: string, server: string): boolean {
+    return this.relays.has(`${relay}>${server}`);
+  }
+
   expire(): void {
     this.flows.table.expire();
     this.transactions.expire();
@@ -201,6 +212,7 @@ export class UdpTracker {
   reset(): void {
     this.wrong.clear();
     this.totals.clear();
+    this.relays.clear();
   }
 
   private begin(packet: Packet, id: number, own: number): void {
@@ -209,6 +221,8 @@ export class UdpTracker {
     words[own + ORIGIN] = packet.input;
     doubles[(own + FIRST_FRAME) >> 1] = packet.frame;
     if (isForAll(packet)) words[own + PROTOCOL] = udpProtocolByPort(packet.destinationPort) || UdpProtocol.Discovery;
+    if (packet.sourcePort === DHCP_SERVER_PORT && packet.destinationPort === DHCP_SERVER_PORT)
+      this.relays.take(`${packet.sourceIp}>${packet.destinationIp}`, () => true);
     this.rememberAsked(packet, id);
   }
 
@@ -290,6 +304,7 @@ export class UdpTracker {
     // Another port of a server that was asked is not this fault.
     for (let i = 0; i < count; i++) {
       if (!this.isAskedAddress(own, i, packet, true)) continue;
+      if (protocol === UdpProtocol.Tftp) this.repliedFromOtherPort(packet, own + ASKED + i * ASKED_WORDS);
       words[own + FLAGS] = (words[own + FLAGS] ?? 0) | ANSWERED;
       transactions.doubles[(own + ANSWERED_AT) >> 1] = packet.at;
       return;
@@ -461,10 +476,27 @@ export class UdpTracker {
     totals.words[own + 2] = (totals.words[own + 2] ?? 0) + flows.packetsFrom(id, !clientIsLower);
   }
 
-  /** Who opened the flow is the client, unless only the other end has a port that clients use. */
+  /** A right answer that is in another flow than its request. @param asked where in the transaction's words the asked server is */
+  private repliedFromOtherPort(packet: Packet, asked: number): void {
+    const { totals, transactions } = this;
+    writeAddress(totals.key, 0, packet, false);
+    for (let i = 0; i < ASKED_WORDS; i++) totals.key[4 + i] = transactions.words[asked + i] ?? 0;
+    totals.key[9] = packet.path;
+    let found = totals.touch();
+    if (found === NONE) found = totals.add();
+    const own = totals.ownOf(found);
+    totals.words[own + 2] = (totals.words[own + 2] ?? 0) + 1;
+  }
+
+  /** Who opened the flow is the client, unless only the other end has a port that clients use. The data of TFTP begins with the server, whichever its port. */
   private clientIsLower(id: number): boolean {
     const { flows } = this;
     const openedByLower = flows.openedByLower(id);
+    const isTransfer =
+      flows.table.words[flows.wordsOf(id) + PROTOCOL] === UdpProtocol.Tftp &&
+      flows.portOf(id, true) !== TFTP_PORT &&
+      flows.portOf(id, false) !== TFTP_PORT;
+    if (isTransfer) return !openedByLower;
     const openerIsService = isServicePort(flows.portOf(id, openedByLower));
     const otherIsService = isServicePort(flows.portOf(id, !openedByLower));
     return openerIsService && !otherIsService ? !openedByLower : openedByLower;

@@ -1,4 +1,4 @@
-import { arpProbe, gratuitousReply, multicastMac, vrrp, vrrpMac } from '../craft/index.ts';
+import { arpProbe, dhcp, gratuitousReply, multicastMac, udp, vrrp, vrrpMac } from '../craft/index.ts';
 import { finding, incident, type Scenario, twin } from './scenario.ts';
 import { card, Lan, LinuxHost, mac, type OwnCard } from './stage.ts';
 
@@ -111,6 +111,19 @@ export const scenarios: Scenario[] = [
     return { capture, expect: [finding(KIND, `${IP_B}|${A}`, { confidence: 'certain', count: 1, evidenceFrames: [foreign.request] })] };
   }),
 
+  twin(KIND, 'a DHCP relay', 'it hands on what clients ask with its address towards them', () => {
+    const capture = new Lan();
+    const server = card(0x20, '192.0.2.20');
+    capture.resolve(CLIENT, CARD_A);
+    capture.wait(3);
+    capture.resolve(CARD_A, CLIENT);
+    capture.wait(3);
+    capture.resolve({ mac: A, ip: ELSEWHERE }, server);
+    const payload = dhcp({ type: 'discover', xid: 0x1234, mac: mac(0x66), giaddr: ELSEWHERE });
+    capture.unicast(udp({ from: `${ELSEWHERE}:67`, to: `${server.ip}:67`, payload }), A, server.mac);
+    capture.wait(3);
+    return { capture };
+  }),
   twin(KIND, 'probes', 'without a sender address nothing is claimed', () => {
     const capture = new Lan();
     capture.resolve(CLIENT, CARD_B);

@@ -309,6 +309,32 @@ export const scenarios: Scenario[] = [
     capture.wait(3);
     return { capture, expect: [wrongSource(`${ASKED}:69`, { details: { matchedBy: 'tftp-transfer' }, evidenceFrames: frames })] };
   }),
+  incident(
+    WRONG_SOURCE,
+    'tftp, three transfers',
+    'each answer has a port of its own: addresses count, and right answers from another port too',
+    () => {
+      const capture = atClient(new Lan());
+      for (const [i, from] of [`${WRONG}:34567`, `${ASKED}:40000`, `${WRONG}:34568`].entries()) {
+        talk(capture, {
+          client: `${CLIENT.ip}:${2070 + i}`,
+          asked: `${ASKED}:69`,
+          from,
+          request: tftpRead('boot.img'),
+          reply: tftpData(1),
+        });
+        capture.wait(3);
+      }
+      const details = {
+        answeredFrom: [{ ip: WRONG, port: 34_567, packets: 2 }],
+        requests: 3,
+        repliesRight: 1,
+        repliesWrong: 2,
+        pattern: 'rotating' as const,
+      };
+      return { capture, expect: [wrongSource(`${ASKED}:69`, { count: 2, details })] };
+    },
+  ),
   incident(WRONG_SOURCE, 'radius accounting', 'every port of RADIUS', () => {
     const capture = atClient(new Lan());
     const asked = `${ASKED}:1813`;
