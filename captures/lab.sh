@@ -2,28 +2,34 @@
 #
 # A lab builds its network in namespaces of its own, connects them with veth pairs that never are in the namespace of the caller,
 # and nothing leads out of them. However it ends (done, failed, interrupted, out of time), it ends the processes that it started,
-# by their ids, deletes the namespaces and the temporary folder. Names carry the process id: several labs can run side by side.
+# by their ids, deletes the namespaces and the temporary folder. All names begin with the mark of the lab: several can run side by side.
 
-# lab_begin SECONDS 'TOOLS' "$@": checks rights, tools and the arguments of make.sh, bounds the time, and opens the lab.
+# lab_begin SECONDS 'TOOLS' "$@": checks rights, tools and the arguments of make.sh, bounds the time, and opens the lab. `make.sh --needs` prints both.
 lab_begin() {
-  local seconds=$1 tools=$2 tool
+  local seconds=$1 tools="ip sysctl ethtool tcpdump timeout mktemp $2" tool
   shift 2
-  [ $# -le 1 ] || die 2 "usage: $0 [DIRECTORY FOR THE CAPTURES]"
+  [ $# -le 1 ] || die 2 "usage: $0 [DIRECTORY FOR THE CAPTURES | --needs]"
+  if [ "${1:-}" = --needs ]; then
+    echo "$seconds $tools"
+    exit
+  fi
   [ "$(id -u)" = 0 ] || die 3 'namespaces and captures need root'
-  for tool in ip sysctl ethtool tcpdump timeout mktemp $tools; do
-    command -v "$tool" >/dev/null 2>&1 || die 3 "$tool is missing"
+  for tool in $tools; do
+    command -v "$tool" >/dev/null 2>&1 || [ -e "$tool" ] || die 3 "$tool is missing"
   done
   if [ "${LAB_BOUNDED:-}" != "$0" ]; then
     LAB_BOUNDED=$0 exec timeout --foreground --kill-after=20 "$seconds" bash "$0" "$@"
   fi
   unset LAB_BOUNDED
-  name=$(basename "$here") lab=fx$$ out=${1:-$here}
-  mkdir -p "$out"
-  lab_pids=() lab_nodes=() lab_captures=() lab_files=()
+  # Who runs labs may give the mark that all names of this one bear.
+  name=$(basename "$here") lab=${FLUXCAP_LAB:-fx$$} out=${1:-$here}
+  lab_pids=() lab_nodes=() lab_captures=() lab_files=() lab_hosts=() lab_taken=()
+  # Marks every process of this lab, also those that leave its process group.
+  export FLUXCAP_LAB=$lab
   trap lab_end EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
-  tmp=$(mktemp -d "${TMPDIR:-/tmp}/lab-$name.XXXXXX")
+  tmp=$(mktemp -d "${TMPDIR:-/tmp}/$lab-$name.XXXXXX")
 }
 
 # die STATUS WORDS: ends the lab.
@@ -50,6 +56,7 @@ lab_end() {
     for pid in $(ip netns pids "$lab-$node"); do kill -9 "$pid" 2>/dev/null; done
     ip netns delete "$lab-$node"
   done
+  if [ $status = 0 ] && [ -d "$tmp/kept" ]; then mkdir -p "$out" && cp "$tmp/kept/"* "$out/" || status=1; fi
   rm -rf "$tmp" "${lab_files[@]}"
   exit $status
 }
@@ -158,6 +165,37 @@ run() {
   return $status
 }
 
+# private_run NODE LOG COMMAND…: spawns a daemon that sees folders of the lab where others see /run and /var/tmp.
+private_run() {
+  local node=$1 log=$2
+  shift 2
+  private_folders "$node"
+  spawn "$node" "$log" sh -c "$private" "$tmp/$node" "$@"
+}
+
+# private_at NODE COMMAND…: runs it there, as `at`, with the same folders.
+private_at() {
+  local node=$1
+  shift
+  private_folders "$node"
+  at "$node" sh -c "$private" "$tmp/$node" "$@"
+}
+
+# -n: mount would note it in /run/mount.
+private='mount -n --bind "$0/run" /run && mount -n --bind "$0/var-tmp" /var/tmp && exec "$@"'
+
+private_folders() {
+  mkdir -p "$tmp/$1/run" "$tmp/$1/var-tmp"
+  chmod 1777 "$tmp/$1/var-tmp"
+}
+
+# copy_of PROGRAM: a copy of it. Where AppArmor is in force, the program at its own place may not read our files.
+copy_of() {
+  local copy=$tmp/${1##*/}
+  [ -e "$copy" ] || cp "$(command -v "$1")" "$copy"
+  echo "$copy"
+}
+
 # stop PID…: ends processes that spawn started, and waits for them.
 stop() {
   local each
@@ -181,17 +219,36 @@ until_log() {
   done
 }
 
-# capture NODE CARD FILE [FILTER]: of one card as Ethernet; of `any` as LINUX_SLL2.
+# until_true SECONDS WHAT COMMAND…: waits until the command succeeds.
+until_true() {
+  local left=$(($1 * 10)) what=$2
+  shift 2
+  until "$@" >"$tmp/until.log" 2>&1; do
+    if [ $left -le 0 ]; then
+      sed 's/^/  /' "$tmp/until.log" >&2
+      die 1 "not in time: $what"
+    fi
+    pause 0.1
+    left=$((left - 1))
+  done
+}
+
+# capture NODE CARD FILE [FILTER]: of one card as Ethernet; of a tunnel without link layer as RAW; of `any` as LINUX_SLL2.
 capture() {
   local node=$1 card=$2 file=$3 linktype=EN10MB
   shift 3
-  [ "$card" != any ] || linktype=LINUX_SLL2
+  if [ "$card" = any ]; then
+    linktype=LINUX_SLL2
+  elif [ "$(at "$node" cat "/sys/class/net/$card/type")" = 65534 ]; then
+    linktype=RAW
+  fi
   spawn "$node" "$file.log" tcpdump -n -Z root -i "$card" -y $linktype -B 16384 -w "$tmp/$file" "$@"
   lab_captures+=("$pid:$file")
+  lab_taken+=("$node:$file")
   until_log "$file.log" 'listening on' 5
 }
 
-# captured: ends the captures, and keeps their files if none of them lost a packet.
+# captured: ends the captures, and keeps their files, and context.json, if none of them lost a packet.
 captured() {
   local each file
   pause 1.5
@@ -202,10 +259,60 @@ captured() {
   done
   for each in "${lab_captures[@]}"; do
     file=${each#*:}
-    cp "$tmp/$file" "$out/$file"
+    keep "$file"
     say "$file: $(grep 'packets captured' "$tmp/$file.log")"
   done
   lab_captures=()
+  [ ${#lab_hosts[@]} = 0 ] || lab_context >"$tmp/context.json"
+  [ ${#lab_hosts[@]} = 0 ] || keep context.json
+}
+
+# keep FILE…: files of the temporary folder that belong beside the captures. They are handed out at the end, if all went well.
+keep() {
+  local each
+  mkdir -p "$tmp/kept"
+  for each in "$@"; do cp "$tmp/$each" "$tmp/kept/$each"; done
+}
+
+# context NODE…: keeps what these hosts know of themselves at this moment, for context.json: addresses, routes, rules, neighbours, sysctls.
+context() {
+  local node names
+  names='ip_forward|ip_no_pmtu_disc|fib_multipath_hash_policy|tcp_mtu_probing'
+  names="^net\.ipv4\.($names|conf\..*\.(accept_local|arp_announce|arp_filter|arp_ignore|forwarding|proxy_arp|proxy_arp_pvlan|rp_filter|src_valid_mark))\$"
+  for node in "$@"; do
+    lab_hosts+=("$node")
+    mkdir -p "$tmp/context/$node"
+    date --utc +'"%Y-%m-%dT%H:%M:%S.%6NZ"' >"$tmp/context/$node/1-time"
+    at "$node" ip -j -d link >"$tmp/context/$node/2-links"
+    at "$node" ip -j address >"$tmp/context/$node/3-addresses"
+    at "$node" ip -j route show table all >"$tmp/context/$node/4-routes"
+    at "$node" ip -j rule >"$tmp/context/$node/5-rules"
+    at "$node" ip -j neighbour >"$tmp/context/$node/6-neighbours"
+    at "$node" sysctl -a -r "$names" | sed -e '1s/^/{/;1!s/^/ /' -e 's/\([^ {]*\) = \(.*\)/"\1": "\2",/' -e '$s/,$/}/' >"$tmp/context/$node/7-sysctls"
+  done
+}
+
+# context_part NODE NAME: one more thing that NODE knows, as JSON on standard input (after `context`).
+context_part() { cat >"$tmp/context/$1/8-$2"; }
+
+# Puts context.json together: the hosts in order, each with the captures that were taken on it.
+lab_context() {
+  local node each part separator='' comma
+  printf '{"schema": 1, "hosts": ['
+  for node in "${lab_hosts[@]}"; do
+    comma=''
+    printf '%s\n{"hostname": "%s",\n"kernel": "%s",\n"captures": [' "$separator" "$node" "$(uname -r | cut -d- -f1)"
+    for each in "${lab_taken[@]}"; do
+      [ "${each%%:*}" = "$node" ] || continue
+      printf '%s"%s"' "$comma" "${each#*:}"
+      comma=', '
+    done
+    printf ']'
+    for part in "$tmp/context/$node"/*; do printf ',\n"%s": %s' "${part##*/[0-9]-}" "$(cat "$part")"; done
+    printf '}'
+    separator=','
+  done
+  printf '\n]}\n'
 }
 
 # uplinks COUNT [CLIENT [SERVER]]: a server with several uplinks to one "Internet", a router, at which a client is too. Each address of the server has

@@ -69,6 +69,8 @@ const ARP_ANSWERS: Roles = {
   'own-question': request,
   'last-claim': claim,
   'new-claim': claim,
+  probe: (finding) => ({ ...request(finding), 'arp.src.proto_ipv4': '0.0.0.0' }),
+  answer,
   enters: () => ({ 'icmp.type': '8' }),
   leaves: () => ({ 'icmp.type': '0' }),
 };
@@ -88,9 +90,18 @@ const ROLES: Record<string, Roles> = {
   'arp-flux': ARP_ANSWERS,
   'arp-duplicate-address': ARP_ANSWERS,
   'arp-address-moved': ARP_ANSWERS,
+  'vip-answered-by-realserver': ARP_ANSWERS,
+  'arp-unanswered': { request },
+  'arp-foreign-source': {
+    request: ({ subject }) => ({ 'arp.opcode': '1', 'arp.src.proto_ipv4': String(subject.ip), 'arp.src.hw_mac': String(subject.mac) }),
+  },
   'udp-reply-wrong-source': {
     request: (finding) => to(endpoint(finding, 'asked')),
-    'wrong-reply': (finding) => ({ 'udp.srcport': String(endpoint(finding, 'asked').port), 'ip.dst': endpoint(finding, 'client').ip }),
+    'wrong-reply': (finding) => ({
+      'ip.dst': endpoint(finding, 'client').ip,
+      // A TFTP server has a port for each transfer.
+      ...((finding.details as { protocol?: string }).protocol === 'tftp' ? {} : { 'udp.srcport': String(endpoint(finding, 'asked').port) }),
+    }),
     rejection: (finding) => ({ 'icmp.type': '3', 'icmp.code': '3', 'ip.src': endpoint(finding, 'client').ip }),
   },
   'wireguard-endpoint-drift': MOVED,

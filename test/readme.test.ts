@@ -232,7 +232,7 @@ describe('the rest', () => {
 
   it('names scripts that are there', async () => {
     const { scripts } = (await import('../package.json', { with: { type: 'json' } })).default;
-    for (const [, script = ''] of readme.matchAll(/npm (?:run )?(start|test|build|check|fix|bench)\b/g))
+    for (const [, script = ''] of readme.matchAll(/npm (?:run )?(start|test|build|check|fix|bench|captures)\b/g))
       expect(scripts).toHaveProperty(script);
   });
 });

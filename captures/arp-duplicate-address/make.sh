@@ -3,7 +3,8 @@
 set -eu
 here=$(cd -- "$(dirname -- "$0")" && pwd)
 . "$here/../lab.sh"
-lab_begin 90 'ping arping' "$@"
+lab_begin 90 'ping busybox' "$@"
+. "$here/../arp.sh"
 
 switches lan
 nodes client first second
@@ -16,12 +17,9 @@ address second eth0 192.0.2.12/24 192.0.2.5/24
 
 # rounds: the client forgets, asks for all three addresses, and pings them; the shared one may well answer twice, once, or from the other host.
 rounds() {
-  local each
   for _ in 1 2 3 4; do
     at client ip neighbour flush dev eth0
-    for each in 192.0.2.5 192.0.2.11 192.0.2.12; do
-      at client ping -q -c 1 -W 2 $each >"$tmp/ping.log" || die 1 "$each does not answer"
-    done
+    ping_once client 192.0.2.5 192.0.2.11 192.0.2.12
     pause 1.5
   done
 }
@@ -29,8 +27,9 @@ rounds() {
 capture client eth0 client.pcap
 capture first any host.pcap
 rounds
-# The first host looks for a rival: an ARP probe for its own address (RFC 5227), which the second one answers.
-at first arping -0 -c 2 -w 4 -I eth0 192.0.2.5 >"$tmp/arping.log" || die 1 'the second host does not answer the probe'
+# The first host looks for a rival: an ARP probe for its own address (arping -D, RFC 5227), which the second one answers.
+at first busybox arping -D -q -c 2 -w 4 -I eth0 192.0.2.5 && die 1 'the second host does not answer the probe'
+context first second client
 captured
 
 # A switch that forgets at once where everybody is sends everything everywhere: a hub.

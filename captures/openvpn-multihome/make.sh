@@ -26,6 +26,7 @@ default_by 3
 run client ping.log ping -q -c 5 10.8.0.1 || die 1 'the tunnel does not carry'
 default_by 1
 run client ping.log ping -q -c 5 10.8.1.1 || die 1 'the tunnel does not carry'
+context client server inet
 pause 2
 stop "$first" "$second"
 captured

@@ -19,12 +19,24 @@ capture client eth0 tls-crypt-client.pcap 'udp port 1195'
 capture server any tls-crypt-server.pcap 'udp port 1195'
 openvpn_client plain 1194
 openvpn_client crypt 1195 --tls-crypt "$tmp/tls-crypt.key"
-# The client asks after 0, 2, 6, 14 and 30 s; before each but the first time the default route goes from one of the other uplinks to the other.
-pause 1 && default_by 3
-pause 3 && default_by 1
-pause 6 && default_by 3
-pause 12 && default_by 1
-pause 16
-grep -q 'Incoming packet rejected' "$tmp/plain-client.log" || die 1 'the client took the answers'
-captured
 
+# until_rejected COUNT: waits until both clients have rejected so many answers.
+until_rejected() {
+  local each left=400
+  for each in plain crypt; do
+    until [ "$(grep -c 'Incoming packet rejected' "$tmp/$each-client.log")" -ge "$1" ]; do
+      [ $left -gt 0 ] || die 1 "the $each client has not rejected $1 answers"
+      left=$((left - 1))
+      pause 0.1
+    done
+  done
+}
+
+# The clients ask after about 0, 1, 6, 14 and 30 s; in between, the default route goes from one of the other uplinks to the other.
+until_rejected 1 && default_by 3
+until_rejected 2 && default_by 1
+until_rejected 3 && default_by 3
+until_rejected 4 && default_by 1
+until_rejected 5
+context client server inet
+captured

@@ -58,6 +58,7 @@ pause 12
 
 for each in vmac plain; do capture $each-client eth0 $each-stop.pcap; done
 pause 8
+context vmac-client vmac-first vmac-second plain-client plain-first plain-second
 say 'the first router stops in order'
 stop "$vmac_first" "$plain_first"
 pause 8

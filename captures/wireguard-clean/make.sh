@@ -17,5 +17,8 @@ wg_peer client client server allowed-ips 10.9.0.1/32 endpoint 198.51.100.2:51820
 capture client eth0 client.pcap
 capture server any server.pcap
 run client ping.log ping -q -i 4 -c 33 10.9.0.1 || die 1 'the tunnel does not carry'
+context client server
+wg_context client client
+wg_context server server
 captured
-cp "$tmp/peers.txt" "$out/peers.txt"
+keep peers.txt

@@ -20,12 +20,12 @@ address nat lan 192.168.1.1/24
 address homer eth0 192.168.1.2/24
 at nat ip route add default via 192.0.2.1
 at homer ip route add default via 192.168.1.1
-nat nat eth0 'to :20000-60000 random'
+nat nat eth0 'to :20001'
 
 wg_keys server roamer homer
 wg_start server server 10.9.0.1/24 51820
-wg_start roamer roamer 10.9.0.2/24
-wg_start homer homer 10.9.0.3/24
+wg_start roamer roamer 10.9.0.2/24 51821
+wg_start homer homer 10.9.0.3/24 51822
 wg_peer server server roamer allowed-ips 10.9.0.2/32
 wg_peer server server homer allowed-ips 10.9.0.3/32
 wg_peer roamer roamer server allowed-ips 10.9.0.1/32 endpoint 198.51.100.2:51820
@@ -48,10 +48,13 @@ pings roamer 5
 say 'the NAT forgets the second client'
 udp=net.netfilter.nf_conntrack_udp_timeout
 at nat sysctl -qw $udp=1 ${udp}_stream=1
+nat nat eth0 'to :20002'
 pings homer 1
 pause 3
 at nat sysctl -qw $udp=30 ${udp}_stream=120
 pings homer 5
 pings roamer 2
+context server roamer homer nat
+for each in server roamer homer; do wg_context $each $each; done
 captured
-cp "$tmp/peers.txt" "$out/peers.txt"
+keep peers.txt

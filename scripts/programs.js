@@ -1,0 +1,123 @@
+/** Programs beside Node.js: the Debian packages that have them, and their installation. Plain JavaScript: it runs before anything is installed. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import process from 'node:process';
+
+/** Packages that would push others off the machine (ntpsec its time daemon): they are unpacked below this folder, and not installed. */
+const UNPACKED = resolve(import.meta.dirname, '..', '.programs');
+
+/** @type {Record<string, string>} */
+const TO_UNPACK = { ntpd: 'ntpsec' };
+
+/** Where programs are looked for; Debian keeps those of daemons where only root's PATH looks. */
+export const PATH = [process.env.PATH, '/usr/sbin', '/sbin', join(UNPACKED, 'usr', 'sbin')].join(':');
+
+/** What tests compare with. */
+export const TEST_PROGRAMS = ['tshark', 'tcpdump', 'zstd', 'lz4'];
+
+/** Programs, and files, that tests or labs (captures/…/make.sh --needs) name, where their package is called otherwise. @type {Record<string, string>} */
+const PACKAGES = {
+  '/usr/bin/python3': 'python3',
+  '/usr/lib/frr/bgpd': 'frr',
+  '/usr/lib/frr/zebra': 'frr',
+  '/usr/lib/ipsec/charon': 'strongswan-charon',
+  '/usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so': 'libcharon-extra-plugins',
+  '/usr/lib/ipsec/plugins/libstrongswan-openssl.so': 'libstrongswan-standard-plugins',
+  '/usr/lib/python3/dist-packages/cryptography': 'python3-cryptography',
+  cmp: 'diffutils',
+  dig: 'bind9-dnsutils',
+  dnsmasq: 'dnsmasq-base',
+  'in.tftpd': 'tftpd-hpa',
+  ip: 'iproute2',
+  mktemp: 'coreutils',
+  mtr: 'mtr-tiny',
+  nft: 'nftables',
+  ntpdig: 'ntpsec-ntpdig',
+  ping: 'iputils-ping',
+  setpriv: 'util-linux',
+  ss: 'iproute2',
+  swanctl: 'strongswan-swanctl',
+  sysctl: 'procps',
+  tftp: 'tftp-hpa',
+  timeout: 'coreutils',
+  tincd: 'tinc',
+  vtysh: 'frr',
+  wg: 'wireguard-tools',
+};
+
+const env = { ...process.env, PATH };
+
+/** Those of `programs` that are not on this machine. @param {readonly string[]} programs */
+export const missingPrograms = (programs) => [...new Set(programs)].filter((program) => !existsSync(program) && !isCommand(program));
+
+/** @param {string} program */
+const isCommand = (program) => spawnSync('sh', ['-c', 'command -v "$0"', program], { stdio: 'ignore', env }).status === 0;
+
+/** @param {readonly string[]} programs */
+const packagesOf = (programs) => [...new Set(programs.map((program) => PACKAGES[program] ?? program))].sort();
+
+/** The command that installs `programs` on Debian and Ubuntu. @param {readonly string[]} programs */
+export const installCommand = (programs) => `apt-get install ${packagesOf(programs.map((each) => TO_UNPACK[each] ?? each)).join(' ')}`;
+
+/**
+ * Installs those of `programs` that are missing, where this runs as root on Debian or Ubuntu. Daemons that come with them are not started, now or at
+ * boot, and no package is removed for another one. Returns what is missing still.
+ * @param {readonly string[]} programs
+ */
+export function installPrograms(programs) {
+  const missing = missingPrograms(programs);
+  if (missing.length === 0 || process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return missing;
+  const packages = packagesOf(missing.filter((program) => !TO_UNPACK[program]));
+  const before = services();
+  withoutStartingDaemons(() => {
+    // One by one where not all can be had together.
+    if (!install(packages) && !(shell('apt-get update') && install(packages))) for (const each of packages) install([each]);
+  });
+  const added = services().filter((unit) => !before.includes(unit));
+  if (added.length > 0) shell(`systemctl disable --quiet ${added.join(' ')}`);
+  for (const program of missing) if (TO_UNPACK[program]) unpack(TO_UNPACK[program]);
+  return missingPrograms(missing);
+}
+
+/** @param {readonly string[]} packages */
+function install(packages) {
+  if (packages.length === 0) return true;
+  console.error(`fluxcap: apt-get install ${packages.join(' ')}`);
+  return shell(`apt-get install -y --no-install-recommends --no-remove ${packages.join(' ')}`);
+}
+
+/** @param {string} name of a package */
+function unpack(name) {
+  const folder = join(UNPACKED, 'downloads');
+  mkdirSync(folder, { recursive: true });
+  console.error(`fluxcap: unpacking ${name} into ${UNPACKED}`);
+  if (!shell(`cd '${folder}' && apt-get download ${name}`)) return;
+  for (const file of readdirSync(folder)) shell(`dpkg -x '${join(folder, file)}' '${UNPACKED}'`);
+  rmSync(folder, { recursive: true });
+}
+
+/** @param {string} command */
+function shell(command) {
+  const quiet = { ...env, DEBIAN_FRONTEND: 'noninteractive' };
+  return spawnSync('sh', ['-c', command], { stdio: ['ignore', 'ignore', 'inherit'], env: quiet }).status === 0;
+}
+
+/** The services of this machine that start at boot. @returns {string[]} */
+function services() {
+  if (!existsSync('/run/systemd/system')) return [];
+  const { stdout } = spawnSync('systemctl', ['list-unit-files', '--no-legend', '--state=enabled'], { encoding: 'utf8' });
+  return stdout.split('\n').flatMap((line) => line.split(' ')[0] || []);
+}
+
+/** Debian asks this file whether a package may start its daemon (invoke-rc.d): 101 is no. @param {() => void} work */
+function withoutStartingDaemons(work) {
+  const policy = '/usr/sbin/policy-rc.d';
+  if (existsSync(policy)) return work();
+  writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    work();
+  } finally {
+    rmSync(policy);
+  }
+}

@@ -1,0 +1,133 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { hindrance, labs, newMark, runLabs } from '../scripts/labs.js';
+import { missingPrograms, PATH } from '../scripts/programs.js';
+import { root } from './tools/captures.ts';
+import { checkContext } from './tools/context.ts';
+import { analyzeAll, notYet, statedCaptures, told } from './tools/statements.ts';
+
+/*
+ * Makes every bundled capture again, with the real software, and looks whether the same is found in it: kinds, subjects, severity, confidence. Needs root,
+ * Linux and the Debian packages that `npm test` installs; elsewhere these tests are skipped, and say so. The longest lab takes four minutes; they run side
+ * by side, and this file first (vitest.config.ts).
+ */
+const why = hindrance();
+const all = why === undefined ? labs() : [];
+const lacking = missingPrograms(all.flatMap(({ programs }) => programs));
+/** What a lab cannot run for, or ''. */
+const missingFor = ({ programs }: { programs: readonly string[] }): string => programs.filter((each) => lacking.includes(each)).join(', ');
+const possible = all.filter((lab) => missingFor(lab) === '');
+const LAB_MS = 600_000;
+
+/** What a lab could leave behind: namespaces, processes, files; all bear its mark. */
+function leftovers(mark: string): string[] {
+  const namespaces = spawnSync('ip', ['netns', 'list'], { encoding: 'utf8' }).stdout.split('\n');
+  const processes = readdirSync('/proc').filter(
+    (pid) => /^\d+$/.test(pid) && textOf(`/proc/${pid}/environ`).includes(`FLUXCAP_LAB=${mark}\0`),
+  );
+  const files = [tmpdir(), '/tmp', '/var/tmp', '/run', '/run/frr', '/run/wireguard', '/etc/netns'].flatMap(filesIn);
+  return [
+    ...namespaces.filter((name) => name.startsWith(`${mark}-`)).map((name) => `namespace ${name}`),
+    ...processes.map((pid) => `process ${pid}: ${textOf(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')}`),
+    ...files.filter((path) => path.includes(mark)),
+  ];
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function filesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder).map((name) => join(folder, name));
+  } catch {
+    return [];
+  }
+}
+
+describe.skipIf(why !== undefined)(`labs${why === undefined ? '' : ` (${why})`}`, () => {
+  const stated = statedCaptures();
+  const ending = new AbortController();
+  let folder = '';
+  let outcomes: ReturnType<typeof runLabs>;
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'fluxcap-labs-'));
+    outcomes = runLabs(possible, { into: ({ name }) => join(folder, name), signal: ending.signal });
+  });
+
+  afterAll(async () => {
+    ending.abort();
+    await Promise.all(outcomes.values());
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  /** Where labs are when they are interrupted: building the network, or with everything running. The others run on meanwhile. */
+  const interruptions = [
+    { name: 'arp-flux', signal: 'SIGINT', after: 0 },
+    { name: 'openvpn-wrong-source', signal: 'SIGTERM', after: 4000 },
+    { name: 'wireguard-restart', signal: 'SIGHUP', after: 3000 },
+    { name: 'next-hop-ignored', signal: 'SIGTERM', after: 5000 },
+  ] as const;
+
+  it.each(interruptions.filter(({ name }) => possible.some((lab) => lab.name === name)))(
+    '$name: leaves nothing behind when it is interrupted ($signal after $after ms)',
+    { timeout: LAB_MS },
+    async ({ name, signal, after }) => {
+      const directory = mkdtempSync(join(tmpdir(), 'fluxcap-interrupted-'));
+      const mark = newMark();
+      const env = { ...process.env, PATH, FLUXCAP_LAB: mark };
+      const child = spawn(join(root, 'captures', name, 'make.sh'), [directory], { stdio: 'ignore', env });
+      const closed = new Promise((resolve) => child.on('close', resolve));
+      while (!leftovers(mark).some((each) => each.startsWith('namespace'))) await sleep(20);
+      await sleep(after);
+      child.kill(signal);
+      expect(await closed).not.toBe(0);
+      expect(leftovers(mark)).toEqual([]);
+      expect(readdirSync(directory)).toEqual([]);
+      rmSync(directory, { recursive: true });
+    },
+  );
+
+  it.each(possible)(
+    '$name: makes captures in which the same is found, and leaves nothing behind',
+    { timeout: LAB_MS },
+    async ({ name }) => {
+      const outcome = await outcomes.get(name);
+      if (outcome?.status !== 0) expect.fail(`status ${outcome?.status}\n${outcome?.output}`);
+      expect(leftovers(outcome.mark)).toEqual([]);
+      const directory = join(folder, name);
+      expect(readdirSync(directory).sort()).toEqual(filesMadeBy(name));
+      checkContext(directory);
+      for (const { capture, given, statements } of stated.filter((each) => each.folder === name)) {
+        const { document } = await analyzeAll(capture, directory, given);
+        const found = document.findings.map(told).sort();
+        expect({ capture, given, found }).toEqual({
+          capture,
+          given,
+          found: statements
+            .filter((each) => !notYet(each))
+            .map(told)
+            .sort(),
+        });
+      }
+    },
+  );
+
+  for (const lab of all.filter((each) => missingFor(each) !== ''))
+    it(`${lab.name}: makes captures`, ({ skip }) => skip(`${missingFor(lab)} missing`));
+});
+
+/** All but what is written by hand. */
+const filesMadeBy = (name: string): string[] =>
+  readdirSync(join(root, 'captures', name))
+    .filter((file) => file !== 'make.sh' && file !== 'README.md')
+    .sort();
