@@ -30,6 +30,8 @@ lab_begin() {
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
   tmp=$(mktemp -d "${TMPDIR:-/tmp}/$lab-$name.XXXXXX")
+  # Where programs keep their histories and settings.
+  export HOME=$tmp
 }
 
 # die STATUS WORDS: ends the lab.

@@ -18,6 +18,7 @@ export const TEST_PROGRAMS = ['tshark', 'tcpdump', 'zstd', 'lz4'];
 
 /** Programs, and files, that tests or labs (captures/…/make.sh --needs) name, where their package is called otherwise. @type {Record<string, string>} */
 const PACKAGES = {
+  '/etc/protocols': 'netbase',
   '/usr/bin/python3': 'python3',
   '/usr/lib/frr/bgpd': 'frr',
   '/usr/lib/frr/zebra': 'frr',

@@ -37,6 +37,12 @@ function leftovers(mark: string): string[] {
   ];
 }
 
+/** Where software likes to leave something; the folders that `ip` and wireguard-go keep for namespaces and sockets stay, empty. */
+const traces = (): string[] =>
+  ['/etc', '/run', '/run/wireguard', '/var/lib', '/var/tmp']
+    .flatMap(filesIn)
+    .filter((path) => !['/run/netns', '/run/wireguard'].includes(path));
+
 function textOf(path: string): string {
   try {
     return readFileSync(path, 'utf8');
@@ -58,8 +64,10 @@ describe.skipIf(why !== undefined)(`labs${why === undefined ? '' : ` (${why})`}`
   const ending = new AbortController();
   let folder = '';
   let outcomes: ReturnType<typeof runLabs>;
+  let before: string[] = [];
 
   beforeAll(() => {
+    before = traces();
     folder = mkdtempSync(join(tmpdir(), 'fluxcap-labs-'));
     outcomes = runLabs(possible, { into: ({ name }) => join(folder, name), signal: ending.signal });
   });
@@ -121,6 +129,11 @@ describe.skipIf(why !== undefined)(`labs${why === undefined ? '' : ` (${why})`}`
       }
     },
   );
+
+  it('leave no file behind, when all are done', { timeout: LAB_MS }, async () => {
+    await Promise.all(outcomes.values());
+    expect(traces().filter((path) => !before.includes(path))).toEqual([]);
+  });
 
   for (const lab of all.filter((each) => missingFor(each) !== ''))
     it(`${lab.name}: makes captures`, ({ skip }) => skip(`${missingFor(lab)} missing`));

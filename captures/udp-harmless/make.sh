@@ -56,7 +56,7 @@ enable-dbus=no
 publish-workstation=yes
 publish-hinfo=no
 END
-spawn server avahi.log sh -c 'mount -t tmpfs tmpfs /run && exec avahi-daemon --no-drop-root --no-chroot --no-rlimits -f "$1"' sh "$tmp/avahi.conf"
+private_run server avahi.log avahi-daemon --no-drop-root --no-chroot --no-rlimits -f "$tmp/avahi.conf"
 until_log avahi.log 'startup complete' 15
 spawn client scan.log mdns-scan
 until_log scan.log 'server .*_workstation' 10

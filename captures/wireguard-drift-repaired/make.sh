@@ -3,7 +3,8 @@
 set -eu
 here=$(cd -- "$(dirname -- "$0")" && pwd)
 . "$here/../lab.sh"
-lab_begin 360 'wireguard-go wg nft ping' "$@"
+# Without /etc/protocols `ip rule` does not know what udp is.
+lab_begin 360 'wireguard-go wg nft ping /etc/protocols' "$@"
 . "$here/../wireguard.sh"
 
 two_uplinks
