@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bundledCaptures, root } from './tools/captures.ts';
+import { labFolders } from './tools/statements.ts';
 
 /* What a user gets: the packed tarball, installed elsewhere. */
 
@@ -95,5 +96,32 @@ describe('the packed tarball', () => {
   it('needs nothing of this checkout at run time', () => {
     const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { dependencies: Record<string, string> };
     expect(Object.keys(dependencies).sort()).toEqual(['@noble/hashes', 'cli-table3', 'fzstd', 'log-update', 'yargs']);
+  });
+});
+
+describe('the commands of a checkout', () => {
+  const node = (...args: string[]) => spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' });
+
+  it('npm start reports on the bundled captures, and names every folder', () => {
+    const { stdout, status } = node('scripts/start.js');
+    expect(status).toBe(0);
+    expect(stdout).toContain('=== fluxcap captures/arp-flux/client.pcap');
+    const named = [...stdout.matchAll(/^ {2}(\S+) +\d+ captures {2}\S/gm)].map(([, folder]) => folder);
+    expect(named.sort()).toEqual(labFolders().sort());
+  });
+
+  it('npm start -- CAPTURE analyses that one', () => {
+    const { stdout, status } = node('scripts/start.js', capture);
+    expect({ status, isReport: stdout.startsWith(`${capture}: pcap`) }).toEqual({ status: 0, isReport: true });
+  });
+
+  it('npm run captures refuses what it does not know', () => {
+    const { stderr, status } = node('scripts/captures.js', 'nonesuch');
+    expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining('no such capture: nonesuch; there are arp-') });
+    expect(node('scripts/captures.js', '--jobs', '0').status).toBe(2);
+  });
+
+  it.runIf(process.getuid?.() !== 0)('npm run captures says that it needs root', () => {
+    expect(node('scripts/captures.js', 'arp-flux')).toMatchObject({ status: 3, stderr: expect.stringContaining('root') });
   });
 });
