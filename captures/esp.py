@@ -4,42 +4,23 @@
 
 Carries the packets of the tun interface CARD. AES-CBC-256 (RFC 3602) and HMAC-SHA-256-128 (RFC 4868). The keys come from a real IKE_SA: SK_d and
 the nonces are read from the log of charon (ike at level 4), and KEYMAT is computed from them as for the first CHILD_SA (RFC 7296 section 2.17).
-What is too large for the path is dropped.
 """
 
-import errno
-import fcntl
 import hashlib
 import hmac
 import os
 import re
-import select
 import socket
 import struct
 import sys
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from tunnel import carry
 
 BLOCK = 16
 ICV = 16
 WINDOW = 64
 NEXT_IPV4 = 4
-
-
-def open_tun(card):
-    TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
-    tun = os.open("/dev/net/tun", os.O_RDWR)
-    fcntl.ioctl(tun, TUNSETIFF, struct.pack("16sH22x", card.encode(), IFF_TUN | IFF_NO_PI))
-    return tun
-
-
-def open_raw(local, remote):
-    IP_MTU_DISCOVER, IP_PMTUDISC_DO = 10, 2
-    raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ESP)
-    raw.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO)
-    raw.bind((local, 0))
-    raw.connect((remote, 0))
-    return raw
 
 
 def dumps(log, title):
@@ -131,21 +112,7 @@ def main(card, local, remote, role, spi_in, spi_out, log):
     of_initiator, of_responder = octets[:64], octets[64:]
     outgoing, incoming = (of_initiator, of_responder) if role == "initiator" else (of_responder, of_initiator)
     sending, receiving = Sending(int(spi_out, 0), outgoing), Receiving(int(spi_in, 0), incoming)
-    raw, tun = open_raw(local, remote), open_tun(card)
-    print("ready", flush=True)
-    while True:
-        for ready in select.select([raw, tun], [], [])[0]:
-            if ready is tun:
-                try:
-                    raw.send(sending.seal(os.read(tun, 65535)))
-                except OSError as error:
-                    if error.errno != errno.EMSGSIZE:
-                        raise
-            else:
-                datagram = raw.recv(65535)
-                packet = receiving.open(datagram[(datagram[0] & 15) * 4 :])
-                if packet is not None:
-                    os.write(tun, packet)
+    carry(card, local, remote, socket.IPPROTO_ESP, sending.seal, receiving.open)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ static_openvpn() {
 
 # gre NODE CARD LOCAL REMOTE OWN-END: one end of a GRE tunnel with key 42, in a /30. Its packets must fit into those of 1400 octets.
 gre() {
-  spawn "$1" "$2.log" /usr/bin/python3 "$here/../gre.py" "$2" "$3" "$4" 42
+  spawn "$1" "$2.log" /usr/bin/python3 -B "$here/../gre.py" "$2" "$3" "$4" 42
   until_log "$2.log" ready 10
   address "$1" "$2" "$5/30"
   at "$1" ip link set dev "$2" mtu 1372 up

@@ -42,7 +42,7 @@ until_log gwb-charon.log 'IKE_SA site\[1\] established' 10
 
 # esp NODE LOCAL REMOTE ROLE SPI-IN SPI-OUT SITE: carries the packets for the other SITE.
 esp() {
-  spawn "$1" "$1-esp.log" /usr/bin/python3 "$here/../esp.py" esp0 "$2" "$3" "$4" "$5" "$6" "$tmp/$1-charon.log"
+  spawn "$1" "$1-esp.log" /usr/bin/python3 -B "$here/../esp.py" esp0 "$2" "$3" "$4" "$5" "$6" "$tmp/$1-charon.log"
   until_log "$1-esp.log" ready 10
   # 1500 octets less IPv4, ESP, IV and ICV, in blocks of 16, less the trailer.
   at "$1" ip link set dev esp0 mtu 1438 up
