@@ -46,11 +46,10 @@ export function judgeProbes(probed: ProbedAddress, knowledge: Knowledge): Draft<
   evidence.add('probe', answered.answer.probe);
   evidence.add('answer', answered.answer.stamp);
   const sign = `${FrameText(answered.answer.probe)} probes for ${ip}, and ${frameText(answered.answer.stamp)} answers. That is consistent with a host that wants the address of another one, and with a check by hand (arping -D).`;
-  // The probe did what it is for: whoever heeds the answer does not take the address, and nothing is lost.
-  return {
-    ...conflict(address, [answered.mac, answered.answer.mac], path, { evidence, sign, confidence: 'possible' }),
-    severity: 'notice',
-  };
+  const draft = conflict(address, [answered.mac, answered.answer.mac], path, { evidence, sign, confidence: 'possible' });
+  // Whoever heeds the answer does not take the address: the probe did what it is for.
+  const isTaken = address.claims.has(answered.mac) || address.askedWith?.has(answered.mac);
+  return isTaken ? draft : { ...draft, severity: 'notice' };
 }
 
 /** Two MACs that announce one address against each other. */

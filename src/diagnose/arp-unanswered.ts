@@ -106,7 +106,7 @@ const seconds = ({ first, last }: Unanswered): number => Math.max(0, Math.round(
 function hearsAnswers(segment: number, mac: Mac, own: boolean, { neighbourhood }: Knowledge): boolean {
   const station = neighbourhood.stationOf(segment, mac);
   if (!station || station.unansweredTargets.length >= SCAN_TARGETS) return false;
-  if (station.answeredExchanges > 0) return neighbourhood.hearsAnswersTo(segment, mac);
+  if (station.answeredExchanges > 0) return neighbourhood.hearing.hearsAnswersTo(segment, mac);
   // The host's own questions are certain to be answered within view; something must come in at all.
   return own && neighbourhood.hasOtherStation(segment, mac);
 }

@@ -339,10 +339,12 @@ function remedies(protocol: string | null, asked: Required<Endpoint>): Remedy[] 
 function surer(group: WrongSource[], asked: Required<Endpoint>, from: readonly string[]): Remedy[] {
   if (group.some(({ atServer, truncated }) => atServer && !truncated)) return [];
   const hosts = [asked.ip, ...from].map((ip) => `host ${ip}`).join(' or ');
+  // The answers of TFTP come from any port.
+  const service = group.some(({ matchedBy }) => matchedBy === TFTP) ? 'udp' : `udp port ${asked.port}`;
   return [
     {
       text: 'To be certain, capture on the server, on all interfaces and whole packets (-s 0), while a client asks',
-      commands: [`tcpdump -i any -y LINUX_SLL2 -s 0 -w server.pcap 'udp port ${asked.port} and (${hosts})'`],
+      commands: [`tcpdump -i any -y LINUX_SLL2 -s 0 -w server.pcap '${service} and (${hosts})'`],
     },
   ];
 }

@@ -4,6 +4,7 @@ import { virtualMac } from '../wire/virtual-mac.ts';
 import { BoundedMap } from './bounded-map.ts';
 import { Evidence } from './evidence.ts';
 import { type Exchange, isOwnReply, type Reply } from './exchange.ts';
+import { Hearing } from './hearing.ts';
 import type { InterfaceName } from './interfaces.ts';
 import { compareStamps, type Stamp } from './stamp.ts';
 
@@ -20,8 +21,6 @@ const MOST_REQUESTS = 4;
 export const CLAIM_ROW_SEC = 10;
 /** Unasked claims of one MAC after which it is watched. */
 const SUSPICIOUS = 2;
-/** Stands for all MACs of the capturing host. */
-const CAPTURING_HOST: Mac = -1;
 
 /** How a MAC came to be connected with an address. */
 export type ClaimKind = 'answer' | 'announcement' | 'unsolicited';
@@ -186,8 +185,8 @@ export interface Station {
 /** What a segment's questions and answers for addresses show, in bounded memory. */
 export class Neighbourhood {
   private readonly addresses: BoundedMap<string, Address>;
-  /** By segment: the MACs that are asker or answerer of every answer seen. */
-  private readonly common = new Map<number, Set<Mac>>();
+  /** Whose answers pass where the capture was taken. */
+  readonly hearing: Hearing;
   private readonly stations: BoundedMap<string, Station>;
   /** Whether frames with this link-layer source left the capturing host. */
   private readonly isOwnMac: (mac: Mac) => boolean;
@@ -196,6 +195,7 @@ export class Neighbourhood {
 
   constructor(isOwnMac: (mac: Mac) => boolean, suspect: (mac: Mac) => void) {
     this.isOwnMac = isOwnMac;
+    this.hearing = new Hearing(isOwnMac);
     this.suspect = suspect;
     this.addresses = new BoundedMap(MOST_ADDRESSES);
     this.stations = new BoundedMap(MOST_STATIONS);
@@ -222,15 +222,6 @@ export class Neighbourhood {
     const prefix = `${segment}/`;
     for (const key of this.stations.keys()) if (key.startsWith(prefix) && key !== `${prefix}${mac}`) return true;
     return false;
-  }
-
-  /**
-   * Whether answers to this asker pass where the capture was taken. Answers are unicast: on a switch only those from and to the capturing host are
-   * seen, and that one is asker or answerer of all of them.
-   */
-  hearsAnswersTo(segment: number, asker: Mac): boolean {
-    const common = this.common.get(segment);
-    return common === undefined || common.size === 0 || common.has(this.party(asker));
   }
 
   /**
@@ -266,7 +257,7 @@ export class Neighbourhood {
     if (kind !== 'announcement') address.requests++;
     this.countAnswers(address, exchange);
     if (kind === 'request' && asker.ip !== null && asker.ip !== target) this.askedWith(exchange, asker.ip);
-    for (const { mac } of replies) this.narrow(segment, asker.mac, mac);
+    for (const { mac } of replies) this.hearing.heard(segment, asker.mac, mac);
     if (replies.length > 0) station.answeredExchanges++;
     else if (kind === 'request' && target !== asker.ip) this.unanswered(address, station, exchange);
     const together = answeredTogether(exchange);
@@ -299,7 +290,7 @@ export class Neighbourhood {
   reset(): void {
     this.addresses.clear();
     this.stations.clear();
-    this.common.clear();
+    this.hearing.clear();
   }
 
   /** Segments were joined: what is known of `absorbed` belongs to `kept`. Happens at their first common broadcast, when little is known. */
@@ -311,32 +302,13 @@ export class Neighbourhood {
       if (existing) absorb(existing, address);
       else this.addresses.set(`${kept}/${address.protocol}/${address.ip}`, address);
     }
-    const common = this.common.get(absorbed);
-    if (common) {
-      const known = this.common.get(kept);
-      this.common.set(kept, known ? new Set([...known].filter((mac) => common.has(mac))) : common);
-      this.common.delete(absorbed);
-    }
+    this.hearing.join(kept, absorbed);
     for (const [key, station] of matching(this.stations, `${absorbed}/`)) {
       this.stations.delete(key);
       const existing = this.stationOf(kept, station.mac);
       if (existing) absorbStation(existing, station);
       else this.stations.set(`${kept}/${station.mac}`, station);
     }
-  }
-
-  private narrow(segment: number, asker: Mac, answerer: Mac): void {
-    const common = this.common.get(segment);
-    const both = [this.party(asker), this.party(answerer)];
-    // The capturing host sees its own exchanges anywhere; the other party's with others need not come by.
-    const parties = both.includes(CAPTURING_HOST) ? [CAPTURING_HOST] : both;
-    if (!common) this.common.set(segment, new Set(parties));
-    else for (const party of common) if (!parties.includes(party)) common.delete(party);
-  }
-
-  /** The capturing host is one party, by whichever of its cards it takes part. */
-  private party(mac: Mac): Mac {
-    return this.isOwnMac(mac) ? CAPTURING_HOST : mac;
   }
 
   private address(segment: number, path: number, protocol: Exchange['protocol'], ip: string): Address {

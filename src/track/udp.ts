@@ -126,7 +126,7 @@ export class UdpTracker {
   }
 
   get evicted(): number {
-    return this.flows.table.evicted + this.transactions.evicted + this.wrong.evicted;
+    return this.flows.table.evicted + this.transactions.evicted + this.wrong.evicted + this.relays.evicted;
   }
 
   /** @param copy the packet was sighted before */
@@ -190,9 +190,9 @@ export class UdpTracker {
     return { clientPorts: totals.words[own] ?? 0, requests: totals.words[own + 1] ?? 0, repliesRight: totals.words[own + 2] ?? 0 };
   }
 
-  /** Whether DHCP was handed on from one address to the other. */
+  /** Whether DHCP was handed on from one address to the other; the capture may begin with the answer. */
   relaysDhcp(relay: string, server: string): boolean {
-    return this.relays.has(`${relay}>${server}`);
+    return this.relays.has(`${relay}>${server}`) || this.relays.has(`${server}>${relay}`);
   }
 
   expire(): void {
@@ -304,7 +304,8 @@ export class UdpTracker {
     // Another port of a server that was asked is not this fault.
     for (let i = 0; i < count; i++) {
       if (!this.isAskedAddress(own, i, packet, true)) continue;
-      if (protocol === UdpProtocol.Tftp) this.repliedFromOtherPort(packet, own + ASKED + i * ASKED_WORDS);
+      const asked = own + ASKED + i * ASKED_WORDS;
+      if (protocol === UdpProtocol.Tftp && words[asked + 4] !== packet.sourcePort) this.repliedFromOtherPort(packet, asked);
       words[own + FLAGS] = (words[own + FLAGS] ?? 0) | ANSWERED;
       transactions.doubles[(own + ANSWERED_AT) >> 1] = packet.at;
       return;

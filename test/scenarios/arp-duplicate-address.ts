@@ -217,6 +217,15 @@ export const scenarios: Scenario[] = [
     capture.resolve(THIRD, { mac: X, ip: SHARED });
     return { capture, expect: [finding(KIND, SHARED, { severity: 'notice', confidence: 'possible', count: 1, evidenceFrames: frames })] };
   }),
+  incident(KIND, 'a probe is answered, and the address taken all the same', 'nothing says that the answer is heeded: an error', () => {
+    const capture = new Lan();
+    capture.broadcast(arpProbe(CLIENT.mac, SHARED), CLIENT.mac);
+    capture.wait(0.0003).unicast(arpReply({ mac: X, ip: SHARED }, { mac: CLIENT.mac, ip: '0.0.0.0' }), X, CLIENT.mac);
+    capture.wait(4);
+    capture.resolve({ mac: CLIENT.mac, ip: SHARED }, THIRD);
+    capture.wait(4);
+    return { capture, expect: [finding(KIND, SHARED, { severity: 'error', confidence: 'possible' })] };
+  }),
   incident(KIND, 'a probe is answered, an hour after the first try', 'each try is judged for itself', () => {
     const capture = new Lan();
     for (let n = 0; n < 3; n++) capture.at(n).broadcast(arpProbe(CLIENT.mac, SHARED), CLIENT.mac);

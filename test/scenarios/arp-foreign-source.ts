@@ -111,19 +111,39 @@ export const scenarios: Scenario[] = [
     return { capture, expect: [finding(KIND, `${IP_B}|${A}`, { confidence: 'certain', count: 1, evidenceFrames: [foreign.request] })] };
   }),
 
-  twin(KIND, 'a DHCP relay', 'it hands on what clients ask with its address towards them', () => {
-    const capture = new Lan();
-    const server = card(0x20, '192.0.2.20');
-    capture.resolve(CLIENT, CARD_A);
-    capture.wait(3);
-    capture.resolve(CARD_A, CLIENT);
-    capture.wait(3);
-    capture.resolve({ mac: A, ip: ELSEWHERE }, server);
-    const payload = dhcp({ type: 'discover', xid: 0x1234, mac: mac(0x66), giaddr: ELSEWHERE });
-    capture.unicast(udp({ from: `${ELSEWHERE}:67`, to: `${server.ip}:67`, payload }), A, server.mac);
-    capture.wait(3);
-    return { capture };
-  }),
+  ...(
+    [
+      ['a DHCP relay', 'it hands on what clients ask with its address towards them', true],
+      ['a DHCP relay, from the answer on', 'the capture begins after its question', false],
+    ] as const
+  ).map(([name, why, isWhole]) =>
+    twin(KIND, name, why, () => {
+      const capture = new Lan();
+      const server = card(0x20, '192.0.2.20');
+      const fields = { xid: 0x1234, mac: mac(0x66), giaddr: ELSEWHERE };
+      const relayed = (): number =>
+        capture.unicast(
+          udp({ from: `${ELSEWHERE}:67`, to: `${server.ip}:67`, payload: dhcp({ type: 'discover', ...fields }) }),
+          A,
+          server.mac,
+        );
+      const answered = (): number =>
+        capture.unicast(
+          udp({ from: `${server.ip}:67`, to: `${ELSEWHERE}:67`, payload: dhcp({ type: 'offer', ...fields }) }),
+          server.mac,
+          A,
+        );
+      if (!isWhole) answered();
+      capture.resolve(CLIENT, CARD_A);
+      capture.wait(3);
+      capture.resolve(CARD_A, CLIENT);
+      capture.wait(3);
+      capture.resolve({ mac: A, ip: ELSEWHERE }, server);
+      relayed();
+      capture.wait(3);
+      return { capture };
+    }),
+  ),
   twin(KIND, 'probes', 'without a sender address nothing is claimed', () => {
     const capture = new Lan();
     capture.resolve(CLIENT, CARD_B);

@@ -1,4 +1,4 @@
-import { arpAnnouncement, arpProbe, arpRequest } from '../craft/index.ts';
+import { arpAnnouncement, arpProbe, arpReply, arpRequest, PacketType } from '../craft/index.ts';
 import { finding, incident, type Scenario, twin } from './scenario.ts';
 import { card, Lan, LinuxHost, mac, type OwnCard } from './stage.ts';
 
@@ -118,6 +118,25 @@ export const scenarios: Scenario[] = [
       return { capture };
     },
   ),
+  twin(KIND, 'a mirror port that shows one host, and the own questions of the capturing one', 'the others are not shown', () => {
+    const capture = new LinuxHost();
+    const own: OwnCard = { ...card(0x40, '192.0.2.40'), ifindex: 2 };
+    const mirrored = (asker: typeof CLIENT, target: typeof CLIENT): void => {
+      capture.incoming(arpRequest(asker, target.ip), 2, asker.mac, PacketType.Broadcast);
+      capture.wait(0.0003);
+      capture.incoming(arpReply(target, asker), 2, target.mac, PacketType.OtherHost);
+      capture.wait(2);
+    };
+    mirrored(GATEWAY, CLIENT);
+    mirrored(OTHER, GATEWAY);
+    capture.asks(own, GATEWAY.ip, [{ by: GATEWAY.mac, after: 0.0003 }]);
+    for (let i = 0; i < 4; i++) {
+      capture.wait(2);
+      capture.asked(OTHER, GONE, [own], []);
+    }
+    capture.wait(3);
+    return { capture };
+  }),
   twin(KIND, 'two requests', 'too few', () => {
     const capture = new Lan();
     around(capture, () => {

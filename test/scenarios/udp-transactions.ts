@@ -311,11 +311,12 @@ export const scenarios: Scenario[] = [
   }),
   incident(
     WRONG_SOURCE,
-    'tftp, three transfers',
+    'tftp, four transfers',
     'each answer has a port of its own: addresses count, and right answers from another port too',
     () => {
       const capture = atClient(new Lan());
-      for (const [i, from] of [`${WRONG}:34567`, `${ASKED}:40000`, `${WRONG}:34568`].entries()) {
+      // The third server answers from the port that was asked, which is allowed too.
+      for (const [i, from] of [`${WRONG}:34567`, `${ASKED}:40000`, `${ASKED}:69`, `${WRONG}:34568`].entries()) {
         talk(capture, {
           client: `${CLIENT.ip}:${2070 + i}`,
           asked: `${ASKED}:69`,
@@ -327,8 +328,8 @@ export const scenarios: Scenario[] = [
       }
       const details = {
         answeredFrom: [{ ip: WRONG, port: 34_567, packets: 2 }],
-        requests: 3,
-        repliesRight: 1,
+        requests: 4,
+        repliesRight: 2,
         repliesWrong: 2,
         pattern: 'rotating' as const,
       };

@@ -1,0 +1,58 @@
+import type { Mac } from '../net/mac.ts';
+
+/** Stands for the capturing host, by whichever of its cards it takes part. */
+const CAPTURING_HOST: Mac = -1;
+
+/**
+ * Whose answers pass where the capture was taken. Answers are unicast: on a switch only those from and to the capturing host are seen, and that one is asker
+ * or answerer of all of them.
+ */
+export class Hearing {
+  /**
+   * By segment: who took part in every exchange of others that was answered in sight; empty where nobody did. The capturing host alone, where only its own
+   * exchanges were: those it sees anywhere, which says nothing of anybody else's.
+   */
+  private readonly common = new Map<number, Set<Mac>>();
+  private readonly isOwnMac: (mac: Mac) => boolean;
+
+  /** @param isOwnMac whether frames with this link-layer source left the capturing host */
+  constructor(isOwnMac: (mac: Mac) => boolean) {
+    this.isOwnMac = isOwnMac;
+  }
+
+  /** Whether answers to this asker are to be seen, as far as is known. */
+  hearsAnswersTo(segment: number, asker: Mac): boolean {
+    const common = this.common.get(segment);
+    return common === undefined || common.size === 0 || common.has(this.party(asker));
+  }
+
+  /** An answer was seen. */
+  heard(segment: number, asker: Mac, answerer: Mac): void {
+    const parties = new Set([this.party(asker), this.party(answerer)]);
+    this.add(segment, parties.has(CAPTURING_HOST) ? new Set([CAPTURING_HOST]) : parties);
+  }
+
+  /** Segments were joined. */
+  join(kept: number, absorbed: number): void {
+    const parties = this.common.get(absorbed);
+    if (!parties) return;
+    this.common.delete(absorbed);
+    this.add(kept, parties);
+  }
+
+  clear(): void {
+    this.common.clear();
+  }
+
+  private add(segment: number, parties: Set<Mac>): void {
+    const common = this.common.get(segment);
+    if (!common || isOwnOnly(common)) this.common.set(segment, parties);
+    else if (!isOwnOnly(parties)) for (const party of common) if (!parties.has(party)) common.delete(party);
+  }
+
+  private party(mac: Mac): Mac {
+    return this.isOwnMac(mac) ? CAPTURING_HOST : mac;
+  }
+}
+
+const isOwnOnly = (parties: ReadonlySet<Mac>): boolean => parties.size === 1 && parties.has(CAPTURING_HOST);
