@@ -13,26 +13,70 @@ lab_begin() {
     echo "$seconds $tools"
     exit
   fi
+  name=$(basename "$here")
+  if [ "${LAB_INSIDE:-}" = "$0" ]; then
+    unset LAB_INSIDE
+    lab=$FLUXCAP_LAB tmp=$LAB_TMP lab_captures=() lab_hosts=() lab_taken=()
+    # Where programs keep their histories and settings.
+    export HOME=$tmp
+    return
+  fi
   [ "$(id -u)" = 0 ] || die 3 'namespaces and captures need root'
   for tool in $tools; do
     command -v "$tool" >/dev/null 2>&1 || [ -e "$tool" ] || die 3 "$tool is missing"
   done
-  if [ "${LAB_BOUNDED:-}" != "$0" ]; then
-    LAB_BOUNDED=$0 exec timeout --foreground --kill-after=20 "$seconds" bash "$0" "$@"
-  fi
-  unset LAB_BOUNDED
-  # Who runs labs may give the mark that all names of this one bear.
-  name=$(basename "$here") lab=${FLUXCAP_LAB:-fx$$} out=${1:-$here}
-  lab_pids=() lab_nodes=() lab_captures=() lab_files=() lab_hosts=() lab_taken=()
-  # Marks every process of this lab, also those that leave its process group.
-  export FLUXCAP_LAB=$lab
-  trap lab_end EXIT
-  trap 'exit 130' INT
-  trap 'exit 143' TERM HUP
-  tmp=$(mktemp -d "${TMPDIR:-/tmp}/$lab-$name.XXXXXX")
-  # Where programs keep their histories and settings.
-  export HOME=$tmp
+  lab_watch "$seconds" "${1:-$here}" "$@"
 }
+
+# lab_watch SECONDS OUT "$@": runs the lab as a process of its own, and cleans up when it is over: whatever bears its mark. Signals only end the lab; nothing
+# interrupts the cleaning.
+lab_watch() {
+  local seconds=$1 out=$2 inside='' signal=0 status=0 tmp='' base=${TMPDIR:-/tmp}
+  shift 2
+  # private_run puts other folders in the place of these.
+  case $base/ in /run/* | /var/tmp/* | /var/run/*) base=/tmp ;; esac
+  trap 'signal=2; lab_interrupt' INT
+  trap 'signal=15; lab_interrupt' TERM
+  trap 'signal=1; lab_interrupt' HUP
+  # Who runs labs may give the mark that all names of this one bear, and that all its processes have in their environment.
+  lab=${FLUXCAP_LAB:-fx$$}
+  tmp=$(mktemp -d "$base/$lab-$name.XXXXXX")
+  # `timeout` makes a process group of it.
+  FLUXCAP_LAB=$lab LAB_TMP=$tmp LAB_INSIDE=$0 timeout --kill-after=5 "$seconds" bash "$0" "$@" &
+  inside=$!
+  [ $signal = 0 ] || lab_interrupt
+  while kill -0 $inside 2>/dev/null; do
+    status=0
+    wait $inside || status=$?
+  done
+  trap '' INT TERM HUP
+  set +e
+  [ $status != 124 ] || echo "$0: out of time after $seconds s" >&2
+  lab_clean $inside
+  if [ $status$signal = 00 ]; then mkdir -p "$out" && cp "$tmp/kept/"* "$out/" || status=1; fi
+  rm -rf "$tmp" "/var/run/wireguard/$lab"*.sock
+  [ $signal = 0 ] || status=$((128 + signal))
+  exit $status
+}
+
+lab_interrupt() { [ -z "$inside" ] || kill -TERM $inside 2>/dev/null || true; }
+
+# lab_clean GROUP: ends what still runs, and deletes the namespaces.
+lab_clean() {
+  local node pids left=30
+  while :; do
+    pids=$(for node in $(lab_namespaces); do ip netns pids "$node"; done)
+    [ -n "$pids" ] && [ $left -gt 0 ] || break
+    [ $left != 30 ] || kill $pids 2>/dev/null
+    sleep 0.1
+    left=$((left - 1))
+  done
+  [ -z "$pids" ] || kill -KILL $pids 2>/dev/null
+  kill -KILL -- "-$1" 2>/dev/null
+  for node in $(lab_namespaces); do ip netns delete "$node"; done
+}
+
+lab_namespaces() { ip netns list | sed -n "s/^\\($lab-[^ ]*\\).*/\\1/p"; }
 
 # die STATUS WORDS: ends the lab.
 die() {
@@ -43,60 +87,20 @@ die() {
 # say WORDS…: progress, on standard error.
 say() { echo "$name: $*" >&2; }
 
-lab_end() {
-  local status=$? node left=30
-  trap '' INT TERM HUP
-  trap - EXIT
-  set +e
-  for pid in "${lab_pids[@]}"; do kill "$pid" 2>/dev/null; done
-  while [ $left -gt 0 ] && lab_alive; do
-    sleep 0.1
-    left=$((left - 1))
-  done
-  for node in "${lab_nodes[@]}"; do
-    # What a daemon of ours left behind is in a namespace that only this lab has.
-    for pid in $(ip netns pids "$lab-$node"); do kill -9 "$pid" 2>/dev/null; done
-    ip netns delete "$lab-$node"
-  done
-  if [ $status = 0 ] && [ -d "$tmp/kept" ]; then mkdir -p "$out" && cp "$tmp/kept/"* "$out/" || status=1; fi
-  rm -rf "$tmp" "${lab_files[@]}"
-  exit $status
-}
-
-lab_alive() {
-  local node
-  for node in "${lab_nodes[@]}"; do
-    [ -z "$(ip netns pids "$lab-$node")" ] || return 0
-  done
-  return 1
-}
-
-# pause SECONDS: a sleep that a signal ends at once.
-pause() {
-  sleep "$1" &
-  local sleeping=$!
-  lab_pids+=("$sleeping")
-  wait "$sleeping" || true
-  lab_forget "$sleeping"
-}
-
-# A process that has been waited for is no longer ours: its id may be given to another one.
-lab_forget() {
-  local each kept=()
-  for each in "${lab_pids[@]}"; do [ "$each" = "$1" ] || kept+=("$each"); done
-  lab_pids=("${kept[@]}")
-}
+# pause SECONDS
+pause() { sleep "$1"; }
 
 # nodes NAME…: machines without any card; IPv4 only, with the kernel's defaults where distributions differ.
 nodes() {
   local node scope
   for node in "$@"; do
     ip netns add "$lab-$node"
-    lab_nodes+=("$node")
-    at "$node" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
+    [ ! -d /proc/sys/net/ipv6 ] || at "$node" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
+    # The machine's own settings are inherited.
+    at "$node" sysctl -qw net.ipv4.ip_forward=0
     for scope in all default; do
       at "$node" sysctl -qw net.ipv4.conf.$scope.rp_filter=0 net.ipv4.conf.$scope.arp_ignore=0 \
-        net.ipv4.conf.$scope.arp_announce=0 net.ipv4.conf.$scope.arp_filter=0 net.ipv4.conf.$scope.send_redirects=0
+        net.ipv4.conf.$scope.arp_announce=0 net.ipv4.conf.$scope.arp_filter=0 net.ipv4.conf.$scope.proxy_arp=0 net.ipv4.conf.$scope.send_redirects=0
     done
     at "$node" ip link set dev lo up
   done
@@ -155,16 +159,12 @@ spawn() {
   shift 2
   ip netns exec "$lab-$node" "$@" >"$tmp/$log" 2>&1 &
   pid=$!
-  lab_pids+=("$pid")
 }
 
-# run NODE LOG COMMAND…: runs it there and waits, as `at`, but a signal ends the lab at once.
+# run NODE LOG COMMAND…: runs it there and waits; its output is in the temporary folder.
 run() {
-  local status=0
   spawn "$@"
-  wait "$pid" || status=$?
-  lab_forget "$pid"
-  return $status
+  wait "$pid"
 }
 
 # private_run NODE LOG COMMAND…: spawns a daemon that sees folders of the lab where others see /run and /var/tmp.
@@ -204,7 +204,6 @@ stop() {
   for each in "$@"; do kill "$each" 2>/dev/null || true; done
   for each in "$@"; do
     wait "$each" 2>/dev/null || true
-    lab_forget "$each"
   done
 }
 
@@ -223,15 +222,14 @@ until_log() {
 
 # until_true SECONDS WHAT COMMAND…: waits until the command succeeds.
 until_true() {
-  local left=$(($1 * 10)) what=$2
+  local end=$((SECONDS + $1)) what=$2
   shift 2
   until "$@" >"$tmp/until.log" 2>&1; do
-    if [ $left -le 0 ]; then
+    if [ $SECONDS -gt $end ]; then
       sed 's/^/  /' "$tmp/until.log" >&2
       die 1 "not in time: $what"
     fi
     pause 0.1
-    left=$((left - 1))
   done
 }
 

@@ -89,7 +89,6 @@ asked_from() {
   done
   answered 198.51.100.18 '[0-9]*' "$1" || stop "$asking"
   wait "$asking" 2>/dev/null || true
-  lab_forget "$asking"
 }
 
 # tftp_server NODE OPTIONS…
@@ -116,5 +115,4 @@ ask_all() {
   spawn client iperf.log iperf3 -c $asked -u --cport $((25000 + $1)) -b 64k -l 200 -k 5
   asked_from $((25000 + $1))
   wait "$echo" 2>/dev/null || true
-  lab_forget "$echo"
 }

@@ -15,7 +15,6 @@ wg_keys() {
 wg_start() {
   local card
   card=$(wg_card "$2")
-  lab_files+=("/var/run/wireguard/$card.sock")
   WG_PROCESS_FOREGROUND=1 LOG_LEVEL=verbose spawn "$1" "$2.log" wireguard-go -f "$card"
   until_log "$2.log" 'UAPI listener started' 5
   at "$1" wg set "$card" private-key "$tmp/$2.key" ${4:+listen-port "$4"}

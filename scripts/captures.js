@@ -5,19 +5,17 @@
 import { join } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
-import { hindrance, JOBS, labs, runLabs } from './labs.js';
+import { hindrance, JOBS, labNames, labs, runLabs } from './labs.js';
 import { installCommand, installPrograms } from './programs.js';
 import { checkNode } from './setup.js';
 
 checkNode();
 const { into, jobs, names } = argumentsGiven();
-const known = labs();
-const unknown = names.filter((name) => !known.some((lab) => lab.name === name));
-if (unknown.length > 0) fail(2, `no such capture: ${unknown.join(', ')}; there are ${namesOf(known)}`);
-const wanted = names.length > 0 ? labs(names) : known;
-
+const unknown = names.filter((name) => !labNames().includes(name));
+if (unknown.length > 0) fail(2, `no such capture: ${unknown.join(', ')}; there are ${labNames().sort().join(', ')}`);
 const why = hindrance();
 if (why) fail(3, why);
+const wanted = labs(names.length > 0 ? [...new Set(names)] : labNames());
 const lacking = installPrograms(wanted.flatMap(({ programs }) => programs));
 if (lacking.length > 0)
   console.error(`fluxcap: captures: ${lacking.join(', ')} missing; on Debian or Ubuntu:\n  ${installCommand(lacking)}`);
@@ -40,14 +38,6 @@ for (const [name, outcome] of outcomes) {
 }
 if (ending.signal.aborted) fail(130, 'interrupted');
 if (failed.length > 0) fail(1, `not made: ${failed.join(', ')}`);
-
-/** @param {readonly import('./labs.js').Lab[]} labs */
-function namesOf(labs) {
-  return labs
-    .map(({ name }) => name)
-    .sort()
-    .join(', ');
-}
 
 function argumentsGiven() {
   try {

@@ -1,5 +1,5 @@
 /** The labs that make the captures: `captures/NAME/make.sh` each, run side by side. Plain JavaScript: it runs before anything is installed. */
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -31,10 +31,12 @@ let marks = 0;
 /** Short: names of interfaces, of which it is a part, have 15 characters at most. */
 export const newMark = () => `fx${process.pid.toString(36)}${(marks++).toString(36).padStart(2, '0')}`;
 
+/** The folders that have a lab. */
+export const labNames = () => readdirSync(captures).filter((name) => existsSync(join(captures, name, 'make.sh')));
+
 /** All labs, or those that are named, the longest first. @param {readonly string[]} [names] @returns {Lab[]} */
-export function labs(names = readdirSync(captures)) {
+export function labs(names = labNames()) {
   return names
-    .filter((name) => existsSync(join(captures, name, 'make.sh')))
     .map((name) => {
       const [seconds, ...programs] = execFileSync(join(captures, name, 'make.sh'), ['--needs'], { encoding: 'utf8' })
         .trim()
@@ -47,7 +49,11 @@ export function labs(names = readdirSync(captures)) {
 /** Why labs cannot run here, or undefined. */
 export function hindrance() {
   if (process.platform !== 'linux') return 'network namespaces need Linux';
-  return process.getuid?.() === 0 ? undefined : 'network namespaces need root';
+  if (process.getuid?.() !== 0) return 'network namespaces need root';
+  if (!existsSync('/bin/bash')) return 'bash is missing';
+  // Root of a container may not be allowed to.
+  const { status, stderr } = spawnSync('unshare', ['--net', '--mount', 'true'], { encoding: 'utf8' });
+  return status === 0 ? undefined : `no namespaces: ${stderr?.trim().split('\n')[0] || 'unshare failed'}`;
 }
 
 /**
@@ -85,6 +91,7 @@ export function runLabs(wanted, { into, jobs = JOBS, say = () => {}, signal } = 
 function runLab({ name }, folder, say, signal) {
   const begun = performance.now();
   const mark = newMark();
+  if (signal?.aborted) return Promise.resolve({ mark, status: 130, output: 'not started\n', seconds: 0 });
   const env = { ...process.env, PATH, FLUXCAP_LAB: mark };
   const child = spawn(join(captures, name, 'make.sh'), folder === undefined ? [] : [folder], {
     stdio: ['ignore', 'ignore', 'pipe'],

@@ -1,6 +1,6 @@
 /** Programs beside Node.js: the Debian packages that have them, and their installation. Plain JavaScript: it runs before anything is installed. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
 
@@ -58,8 +58,11 @@ const isCommand = (program) => spawnSync('sh', ['-c', 'command -v "$0"', program
 /** @param {readonly string[]} programs */
 const packagesOf = (programs) => [...new Set(programs.map((program) => PACKAGES[program] ?? program))].sort();
 
+/** Those that are to be installed, and not unpacked. @param {readonly string[]} programs */
+const installable = (programs) => packagesOf(programs.filter((program) => !TO_UNPACK[program]));
+
 /** The command that installs `programs` on Debian and Ubuntu. @param {readonly string[]} programs */
-export const installCommand = (programs) => `apt-get install ${packagesOf(programs.map((each) => TO_UNPACK[each] ?? each)).join(' ')}`;
+export const installCommand = (programs) => `apt-get install --no-install-recommends ${installable(programs).join(' ')}`;
 
 /**
  * Installs those of `programs` that are missing, where this runs as root on Debian or Ubuntu. Daemons that come with them are not started, now or at
@@ -69,23 +72,24 @@ export const installCommand = (programs) => `apt-get install ${packagesOf(progra
 export function installPrograms(programs) {
   const missing = missingPrograms(programs);
   if (missing.length === 0 || process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return missing;
-  const packages = packagesOf(missing.filter((program) => !TO_UNPACK[program]));
+  const packages = installable(missing);
   const before = services();
   withoutStartingDaemons(() => {
     // One by one where not all can be had together.
-    if (!install(packages) && !(shell('apt-get update') && install(packages))) for (const each of packages) install([each]);
+    if (!install(packages) && apt('update') && !install(packages)) for (const each of packages) install([each]);
+    const added = services().filter((unit) => !before.includes(unit));
+    if (added.length > 0) run('systemctl', ['disable', '--quiet', ...added]);
   });
-  const added = services().filter((unit) => !before.includes(unit));
-  if (added.length > 0) shell(`systemctl disable --quiet ${added.join(' ')}`);
   for (const program of missing) if (TO_UNPACK[program]) unpack(TO_UNPACK[program]);
+  if (interrupted) process.exit(130);
   return missingPrograms(missing);
 }
 
 /** @param {readonly string[]} packages */
 function install(packages) {
-  if (packages.length === 0) return true;
+  if (packages.length === 0 || interrupted) return true;
   console.error(`fluxcap: apt-get install ${packages.join(' ')}`);
-  return shell(`apt-get install -y --no-install-recommends --no-remove ${packages.join(' ')}`);
+  return apt('install', '-y', '--no-install-recommends', '--no-remove', ...packages);
 }
 
 /** @param {string} name of a package */
@@ -93,15 +97,23 @@ function unpack(name) {
   const folder = join(UNPACKED, 'downloads');
   mkdirSync(folder, { recursive: true });
   console.error(`fluxcap: unpacking ${name} into ${UNPACKED}`);
-  if (!shell(`cd '${folder}' && apt-get download ${name}`)) return;
-  for (const file of readdirSync(folder)) shell(`dpkg -x '${join(folder, file)}' '${UNPACKED}'`);
+  const download = () => run('apt-get', ['download', name], folder);
+  if (download() || (apt('update') && download()))
+    for (const file of readdirSync(folder)) run('dpkg', ['-x', join(folder, file), UNPACKED]);
   rmSync(folder, { recursive: true });
 }
 
-/** @param {string} command */
-function shell(command) {
-  const quiet = { ...env, DEBIAN_FRONTEND: 'noninteractive' };
-  return spawnSync('sh', ['-c', command], { stdio: ['ignore', 'ignore', 'inherit'], env: quiet }).status === 0;
+/** Asks nothing, keeps the administrator's configuration files, and waits where another one installs. @param {...string} args */
+const apt = (...args) => run('apt-get', ['-o', 'Dpkg::Options::=--force-confold', '-o', 'DPkg::Lock::Timeout=120', ...args]);
+
+let interrupted = false;
+
+/** @param {string} program @param {readonly string[]} args @param {string} [cwd] */
+function run(program, args, cwd) {
+  const quiet = { ...env, DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_SUSPEND: '1' };
+  const { status, signal } = spawnSync(program, args, { stdio: ['ignore', 'ignore', 'inherit'], env: quiet, cwd });
+  interrupted ||= signal === 'SIGINT' || signal === 'SIGTERM' || status === 130;
+  return status === 0;
 }
 
 /** The services of this machine that start at boot. @returns {string[]} */
@@ -111,14 +123,27 @@ function services() {
   return stdout.split('\n').flatMap((line) => line.split(' ')[0] || []);
 }
 
-/** Debian asks this file whether a package may start its daemon (invoke-rc.d): 101 is no. @param {() => void} work */
+const POLICY = '/usr/sbin/policy-rc.d';
+const POLICY_TEXT = '#!/bin/sh\n# Left by `npm test` or `npm run captures` of fluxcap, if it is still here: to be removed.\nexit 101\n';
+
+/**
+ * Debian asks the policy file whether a package may start its daemon (invoke-rc.d): 101 is no. A signal must not leave it behind, for then nothing could be
+ * started any more.
+ * @param {() => void} work
+ */
 function withoutStartingDaemons(work) {
-  const policy = '/usr/sbin/policy-rc.d';
-  if (existsSync(policy)) return work();
-  writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  const isOurs = existsSync(POLICY) && readFileSync(POLICY, 'utf8') === POLICY_TEXT;
+  if (existsSync(POLICY) && !isOurs) return work();
+  const ignore = () => {};
+  for (const signal of SIGNALS) process.on(signal, ignore);
+  writeFileSync(POLICY, POLICY_TEXT, { mode: 0o755 });
   try {
     work();
   } finally {
-    rmSync(policy);
+    rmSync(POLICY);
+    for (const signal of SIGNALS) process.off(signal, ignore);
   }
 }
+
+/** @type {NodeJS.Signals[]} */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];

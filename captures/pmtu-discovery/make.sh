@@ -12,9 +12,7 @@ services
 site_captures
 transfers 20
 wait $download || die 1 "curl: $(cat "$tmp/download.log")"
-lab_forget $download
 wait $upload || die 1 "socat: $(cat "$tmp/upload.log")"
-lab_forget $upload
 until_log inbox.log 'exiting with status 0' 10
 site_context
 for each in report inbox; do

@@ -64,6 +64,13 @@ export function notYet({ id, given }: Statement): string | undefined {
 export const told = ({ severity, confidence, id }: Pick<Statement, 'severity' | 'confidence' | 'id'>): string =>
   `${severity} ${confidence} ${id}`;
 
+/** What must be found, and can be, in the order of `sort`. */
+export const toBeFound = (statements: readonly Statement[]): string[] =>
+  statements
+    .filter((each) => notYet(each) === undefined)
+    .map(told)
+    .sort();
+
 /** Every bundled capture, alone and with what lies beside it. */
 export function statedCaptures(): Stated[] {
   return bundledCaptures().flatMap((path) => {
