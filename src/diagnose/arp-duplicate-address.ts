@@ -149,7 +149,7 @@ const ownFrames = ({ doubles }: MultiAnswer) => {
 
 /** The capturing host claims an address, and another host claims it too: no question is needed that both answer. */
 export function judgeForeignClaim(address: Address, knowledge: Knowledge): Draft<DuplicateDetails> | undefined {
-  if (address.doubles || knowledge.redundancy.groupOf(address.ip)) return undefined;
+  if (address.doubles || address.soughtByHost || knowledge.redundancy.groupOf(address.ip)) return undefined;
   const claims = [...address.claims.values()].filter(({ mac }) => virtualMac(mac) === undefined);
   const own = claims.find((claim) => claim.own > 0 && knowledge.ownMacs.has(claim.mac));
   if (!own) return undefined;

@@ -85,7 +85,7 @@ const CLOUD_GATEWAY = '172.31.1.1';
 
 function ownedByAnother(address: Address, asked: AskedWith, knowledge: Knowledge): Proof | undefined {
   const elsewhere = asked.out ? ownClaimsElsewhere(address, knowledge) : [];
-  const owner = [...address.claims.values(), ...elsewhere].find((claim) => answersAround(claim, asked));
+  const owner = [...address.claims.values(), ...elsewhere].find((claim) => claim.mac !== asked.mac && answersAround(claim, asked));
   if (!owner?.firstAnswer || !owner.lastAnswer) return undefined;
   const atHost = asked.out && owner.own > 0;
   const because = [
@@ -105,7 +105,7 @@ const ownClaimsElsewhere = ({ ip, segment }: Address, { neighbourhood }: Knowled
 function answersAround({ firstAnswer, lastAnswer, own }: Claim, { first, last, out }: AskedWith): boolean {
   if (!firstAnswer || !lastAnswer) return false;
   // At the host itself one answer is enough: nobody else's can be meant.
-  if (own > 0 && out) return true;
+  if (own > 0 && out) return first.at - lastAnswer.at <= KNOWLEDGE_SEC && firstAnswer.at - last.at <= KNOWLEDGE_SEC;
   return (
     firstAnswer.at <= last.at &&
     first.at - firstAnswer.at <= KNOWLEDGE_SEC &&
@@ -121,6 +121,7 @@ function ofAnotherSubnet(address: Address, asked: AskedWith, { neighbourhood }: 
   own.delete(address.ip);
   const better = [...asked.targets].flatMap((target) =>
     [...own]
+      .filter((ip) => ip !== target)
       .filter((ip) => commonPrefixLength(ip, target) >= USUAL_PREFIX && commonPrefixLength(address.ip, target) < USUAL_PREFIX)
       // A public address that is routed to a host in a private network has no card there.
       .filter(() => !isPublicIp(address.ip) || isPublicIp(target))

@@ -160,6 +160,8 @@ export class Address {
   unsolicited: Map<Mac, Unsolicited> | undefined;
   unanswered: Unanswered | undefined;
   contested: Contested | undefined;
+  /** The capturing host itself asked for it, as for any neighbour: it does not have it, whatever it answers for others (proxy ARP). */
+  soughtByHost = false;
 
   constructor(ip: string, protocol: Exchange['protocol'], segment: number, path: number) {
     this.ip = ip;
@@ -255,6 +257,7 @@ export class Neighbourhood {
     const address = this.address(segment, path, protocol, target);
     const station = this.station(segment, asker.mac);
     if (kind !== 'announcement') address.requests++;
+    if (kind === 'request' && exchange.direction === Direction.Out && asker.ip !== target) address.soughtByHost = true;
     this.countAnswers(address, exchange);
     if (kind === 'request' && asker.ip !== null && asker.ip !== target) this.askedWith(exchange, asker.ip);
     for (const { mac } of replies) this.hearing.heard(segment, asker.mac, mac);
@@ -557,6 +560,7 @@ function absorb(into: Address, from: Address): void {
   into.unsolicited = new Map([...(from.unsolicited ?? []), ...(into.unsolicited ?? [])]);
   into.unanswered ??= from.unanswered;
   into.contested ??= from.contested;
+  into.soughtByHost ||= from.soughtByHost;
 }
 
 function absorbStation(into: Station, from: Station): void {

@@ -148,6 +148,17 @@ export const scenarios: Scenario[] = [
     return { capture, expect: [finding(KIND, SHARED, { severity: 'error', confidence: 'likely', count: 2 })] };
   }),
 
+  twin(KIND, 'a proxy that looks for the one it answers for', 'it asks for the address itself, so it does not have it', () => {
+    const capture = new LinuxHost();
+    const proxy: OwnCard = { ...card(0x01, '192.0.2.1'), ifindex: 2 };
+    for (let i = 0; i < 3; i++) {
+      capture.asked(CLIENT, SHARED, [proxy], [{ from: proxy, after: 0.3 }]);
+      capture.wait(0.01);
+      capture.asks(proxy, SHARED, [{ by: X, after: 0.0003 }]);
+      capture.wait(5);
+    }
+    return { capture };
+  }),
   twin(KIND, 'two MACs, one address and nothing else', 'too little to say whether one host or two', () => {
     const capture = new Lan();
     for (let i = 0; i < 3; i++) {

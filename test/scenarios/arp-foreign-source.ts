@@ -111,6 +111,15 @@ export const scenarios: Scenario[] = [
     return { capture, expect: [finding(KIND, `${IP_B}|${A}`, { confidence: 'certain', count: 1, evidenceFrames: [foreign.request] })] };
   }),
 
+  twin(KIND, 'one card under two numbers', 'merged captures number interfaces anew, and VLANs share a MAC: it is its own address', () => {
+    const capture = new LinuxHost();
+    const again: OwnCard = { ...CARD_A, ifindex: 4 };
+    capture.asked(CLIENT, IP_A, [again], [{ from: again, after: 0.00003 }]);
+    capture.wait(3);
+    capture.asks(CARD_A, TARGET.ip, [{ by: TARGET.mac, after: 0.0003 }]);
+    capture.wait(3);
+    return { capture };
+  }),
   ...(
     [
       ['a DHCP relay', 'it hands on what clients ask with its address towards them', true],
