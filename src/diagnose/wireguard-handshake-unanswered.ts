@@ -70,7 +70,7 @@ export function judgeUnansweredHandshake(found: UnansweredHandshakes, { drops, e
             'They arrive at the capturing host, and no response leaves it: wrong key, unknown peer, or a clock older than the last handshake.',
           ]
         : []),
-      ...(recovered ? [`${FrameText(recovered)}: the peer is heard again. It was an outage, or it was down.`] : []),
+      ...(recovered ? [`${FrameText(recovered)}: the two are in contact again. It was an outage, or it was down.`] : []),
     ],
     ruledOut: ['Retries of one slow handshake: none of the attempts is answered.', 'A peer under load: it would answer with a cookie.'],
     remedies: recovered ? [AFTER_OUTAGE] : remedies(found),
