@@ -18,18 +18,17 @@ function probe(kind: string, packets: number): { samples: Sample[]; decoded: num
 const MEGABYTE = 1e6;
 
 describe('memory', () => {
-  it('is not allocated for an ordinary packet: a million frames leave the heap flat', { timeout: 180_000 }, () => {
-    const { samples, decoded } = probe('small', 1_000_000);
-    expect(decoded).toBe(1_000_000);
-    // The first sample is from before the run, the second one from after it has made its tables.
+  it('is not allocated for an ordinary packet: two million frames leave the heap flat', { timeout: 180_000 }, () => {
+    const { samples, decoded } = probe('small', 2_000_000);
+    expect(decoded).toBe(2_000_000);
+    // The first sample is from before the run, the second one from after it has made its tables, the last one from after the end, where all is judged.
     const [, first, ...later] = samples;
-    expect(later.length).toBeGreaterThan(2);
-    for (const { heapUsed, minor } of later) {
-      expect(heapUsed - (first?.heapUsed ?? 0)).toBeLessThan(0.5 * MEGABYTE);
-      // A collection comes with each megabyte of young objects. One object a packet, of the smallest size there is, would make a dozen of them;
-      // a few are the compiler's.
-      expect(minor - (first?.minor ?? 0)).toBeLessThanOrEqual(4);
-    }
+    expect(later.length).toBeGreaterThan(4);
+    for (const { heapUsed } of later) expect(heapUsed - (first?.heapUsed ?? 0)).toBeLessThan(0.5 * MEGABYTE);
+    // A collection comes with each megabyte of young objects. One object a packet, of the smallest size there is (16 octets), would make two dozen of
+    // them; the compiler's, which come when it finds the time on a busy machine, are a handful at most.
+    const during = later.at(-2)?.minor ?? Number.POSITIVE_INFINITY;
+    expect(during - (first?.minor ?? 0)).toBeLessThanOrEqual(8);
   });
 
   it('is bounded by what there is to know, not by how long it lasts', { timeout: 180_000 }, () => {
