@@ -11,6 +11,6 @@ export type { Confidence, FindingKind, Remedy, Severity, Subject } from './diagn
 export { findingKinds } from './diagnose/kinds.ts';
 export { type AnalysisDocument, analysisDocument, type JsonInput, jsonText, type Shown } from './report/json.ts';
 export { type JsonRecord, recordsOf } from './report/records.ts';
-export { type RecordKind, recordKinds } from './track/records.ts';
+export { type RecordKind, type RecordSink, recordKinds } from './track/records.ts';
 export { type KnownPeer, parsePublicKey } from './track/wireguard/keys.ts';
 export { SCHEMA_VERSION, VERSION } from './version.ts';

@@ -15,7 +15,7 @@ import { recordKinds } from './track/records.ts';
 
 export * from './core.ts';
 
-export interface AnalyzeOptions extends Omit<AnalysisOptions, 'unpackers' | 'records'>, Partial<Shown> {
+export interface AnalyzeOptions extends Omit<AnalysisOptions, 'unpackers' | 'records' | 'sink'>, Partial<Shown> {
   /** Put the records into the document too. */
   records?: boolean;
 }

@@ -11,11 +11,13 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   wire: ['net', 'frame.ts'],
   track: ['wire', 'net', 'frame.ts'],
   diagnose: ['track', 'wire', 'net', 'frame.ts'],
-  'analysis.ts': ['capture', 'wire', 'track', 'diagnose', 'net', 'frame.ts'],
-  report: ['analysis.ts', 'capture', 'diagnose', 'track', 'wire', 'net', 'version.ts'],
+  'analyzer.ts': ['capture', 'wire', 'track', 'diagnose', 'net', 'frame.ts'],
+  'analysis.ts': ['analyzer.ts', 'capture', 'track', 'diagnose', 'frame.ts'],
+  live: ['analyzer.ts', 'analysis.ts', 'capture', 'wire', 'track', 'diagnose', 'net', 'frame.ts', 'version.ts'],
+  report: ['analysis.ts', 'live', 'capture', 'diagnose', 'track', 'wire', 'net', 'version.ts'],
   'core.ts': ['analysis.ts', 'capture', 'diagnose', 'report', 'track', 'version.ts'],
   'index.ts': ['core.ts', 'analysis.ts', 'capture', 'report', 'track'],
-  cli: ['analysis.ts', 'capture', 'report', 'diagnose', 'track', 'net', 'version.ts'],
+  cli: ['analysis.ts', 'live', 'capture', 'report', 'diagnose', 'track', 'net', 'version.ts'],
 };
 
 /** Only these know Node.js. */
@@ -93,7 +95,7 @@ describe('the direction of imports', () => {
   });
 
   it('reads no clock in the layers that judge', () => {
-    for (const { path, text } of files.filter(({ path }) => /^(capture|wire|track|diagnose)\//.test(path))) {
+    for (const { path, text } of files.filter(({ path }) => /^(capture\/(?!node\/)|wire\/|track\/|diagnose\/)/.test(path))) {
       expect(/\bDate\.now|performance\.now|new Date\(\)/.exec(text)?.[0], path).toBeUndefined();
     }
   });

@@ -1,9 +1,9 @@
 import { Frame, type InterfaceRegistry } from '../frame.ts';
 import type { Instant } from '../net/time.ts';
-import { PcapReader } from './pcap.ts';
-import { PcapngReader } from './pcapng.ts';
+import { PcapReader, pcapMagic } from './pcap.ts';
+import { Block, PcapngReader } from './pcapng.ts';
 import { Problems } from './problem.ts';
-import type { FrameReader } from './reader.ts';
+import type { Drops, FrameReader } from './reader.ts';
 import { type Compression, RECOGNISED_OCTETS, recognise } from './recognise.ts';
 import type { ByteSource } from './source.ts';
 import { portableUnpackers, type Unpackers } from './unpack.ts';
@@ -18,6 +18,16 @@ export interface InputOptions {
   open: () => ByteSource | Promise<ByteSource>;
   registry: InterfaceRegistry;
   unpackers?: Unpackers;
+  live?: LiveInput;
+}
+
+/** What is known of an input that is captured while it is read. */
+export interface LiveInput {
+  /** Stands for what classic pcap does not say. The id is the ifindex; null where the capture is of all interfaces. */
+  interface: { id: number | null; name: string };
+  drops: () => Drops;
+  /** Octets came in: they lie in `bytes` from `from` to `to`, and follow those of the call before. */
+  onOctets?: (bytes: Uint8Array, from: number, to: number) => void;
 }
 
 /**
@@ -30,9 +40,8 @@ export class CaptureInput {
   readonly problems = new Problems();
   compression: Compression | null = null;
   packets = 0;
-  /** Of the first and the last frame in the file that have a time: not the least and the greatest. Null where none has one. */
+  /** Of the first frame in the file that has a time: not the least one. Null where none has one. */
   first: Instant | null = null;
-  last: Instant | null = null;
   /** Refilled by `next`. */
   frame = new Frame();
   /** All frames were given. */
@@ -63,8 +72,13 @@ export class CaptureInput {
     return this.reader?.interfaces ?? [];
   }
 
-  get drops(): FrameReader['drops'] {
-    return this.reader?.drops ?? { kernel: null, interface: null };
+  /** Time of the last frame in the file that has one. */
+  get last(): Instant | null {
+    return this.lastTimedNumber > 0 ? { sec: this.lastSec, nsec: this.lastNsec, digits: this.lastDigits } : null;
+  }
+
+  get drops(): Drops {
+    return this.options.live?.drops() ?? this.reader?.drops ?? { kernel: null, interface: null };
   }
 
   /** Unpacked octets read so far. */
@@ -148,7 +162,6 @@ export class CaptureInput {
   async close(): Promise<void> {
     const { source } = this;
     this.source = undefined;
-    if (this.lastTimedNumber > 0) this.last = { sec: this.lastSec, nsec: this.lastNsec, digits: this.lastDigits };
     try {
       await source?.close?.();
     } catch {
@@ -158,7 +171,7 @@ export class CaptureInput {
 
   private async begin(): Promise<void> {
     const { window } = this;
-    while (window.available < RECOGNISED_OCTETS && !window.ended) await this.fill();
+    while (window.available < RECOGNISED_OCTETS && !window.ended && !isCaptureHeader(window)) await this.fill();
     // What was there before a failure may be a capture all the same.
     if (this.hasFailed && window.available === 0) {
       this.done = true;
@@ -169,7 +182,7 @@ export class CaptureInput {
       case 'compressed':
         return this.unpack(found.compression);
       case 'pcap':
-        this.reader = new PcapReader(window, this.problems, this.options.registry, this.index);
+        this.reader = new PcapReader(window, this.problems, this.options.registry, this.index, this.options.live?.interface);
         break;
       case 'pcapng':
         this.reader = new PcapngReader(window, this.problems, this.options.registry, this.index);
@@ -209,17 +222,30 @@ export class CaptureInput {
   }
 
   private filled(octets: number): void {
-    if (octets === 0) this.window.ended = true;
-    else this.window.end += octets;
+    const { window } = this;
+    if (octets === 0) window.ended = true;
+    else {
+      this.options.live?.onOctets?.(window.bytes, window.end, window.end + octets);
+      window.end += octets;
+    }
   }
 
   private failed(error: unknown): void {
     const kind = this.compression === null ? 'unreadable' : 'bad-compression';
-    const at = `after ${this.bytes} ${this.compression === null ? '' : 'unpacked '}octets`;
+    const at = this.options.live
+      ? `after frame ${this.lastNumber}`
+      : `after ${this.bytes} ${this.compression === null ? '' : 'unpacked '}octets`;
     this.problems.add(kind, this.bytes, this.lastNumber + 1, `${messageOf(error)} (${at})`);
     this.window.ended = true;
     this.hasFailed = true;
   }
+}
+
+/** Whether what is there is a capture for certain: a live one must not wait for packets to be recognised. */
+function isCaptureHeader({ view, start, available }: ByteWindow): boolean {
+  if (available < PcapReader.headerLength) return false;
+  const magic = pcapMagic(view, start);
+  return view.getUint32(start) === Block.SectionHeader || (magic !== undefined && !('refused' in magic));
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

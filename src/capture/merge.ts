@@ -12,6 +12,11 @@ export class MergedInputs {
   private readonly nsec: number[];
   /** The input whose frame was given last; -1 where the search for the next one was cut short. */
   private current = -1;
+  /**
+   * Inputs that go on: what will come of one that starves is not earlier than this, in seconds since 1970. Without it the earliest frame is known
+   * only when each input has one.
+   */
+  quietUntil = Number.NEGATIVE_INFINITY;
 
   constructor(inputs: readonly CaptureInput[]) {
     this.inputs = inputs;
@@ -29,13 +34,28 @@ export class MergedInputs {
 
   /** The input without which the earliest frame is not known; undefined where there is none. */
   get starving(): CaptureInput | undefined {
-    return this.inputs.find((input, i) => !input.done && !this.ready[i]);
+    return this.inputs.find((_, i) => this.isStarving(i));
+  }
+
+  /** Whether an input, by its position, has no frame that was not given, and may get more. */
+  isStarving(i: number): boolean {
+    return this.inputs[i]?.done === false && !this.ready[i];
+  }
+
+  /** The latest time, in seconds since 1970, of frames that were read and wait for those of other inputs; -Infinity where none does. */
+  get newestWaiting(): number {
+    let newest = Number.NEGATIVE_INFINITY;
+    for (let i = 0; i < this.inputs.length; i++) {
+      if (this.ready[i] && i !== this.current) newest = Math.max(newest, (this.sec[i] ?? 0) + (this.nsec[i] ?? 0) / 1e9);
+    }
+    return newest;
   }
 
   private earliest(): CaptureInput | undefined {
     if (this.current >= 0) this.ready[this.current] = false;
     this.current = -1;
     let earliest = -1;
+    let isStarved = false;
     for (let i = 0; i < this.inputs.length; i++) {
       const input = this.inputs[i];
       if (!input) continue;
@@ -43,13 +63,16 @@ export class MergedInputs {
         if (input.done) continue;
         if (!input.next()) {
           if (input.done) continue;
-          return undefined;
+          if (this.quietUntil === Number.NEGATIVE_INFINITY) return undefined;
+          isStarved = true;
+          continue;
         }
         this.ready[i] = true;
         this.place(i, input);
       }
       if (earliest < 0 || this.isEarlier(i, earliest)) earliest = i;
     }
+    if (isStarved && earliest >= 0 && (this.sec[earliest] ?? 0) + (this.nsec[earliest] ?? 0) / 1e9 > this.quietUntil) return undefined;
     // Only what is given counts as given: an input that starves ends the search above.
     this.current = earliest;
     return earliest < 0 ? undefined : this.inputs[earliest];

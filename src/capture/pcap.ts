@@ -32,6 +32,10 @@ const VARIANTS = new Map<number, Variant>([
   [0x1c0001ab, { name: 'IXIA software pcap', nanoseconds: false, recordHeader: RECORD_HEADER, extra: 4 }],
 ]);
 
+/** Where the packets were taken; a file does not say it. */
+export type PcapPlace = Pick<CaptureInterface, 'id' | 'name'>;
+const UNNAMED: PcapPlace = { id: null, name: null };
+
 /** Formats of pcap's family that differ in ways nobody documented. */
 const REFUSED = new Map<number, string>([
   [0xa1b234cd, "Ulf Lamping's and Mesquita's variant of pcap"],
@@ -78,8 +82,11 @@ export class PcapReader implements FrameReader {
   private searching = false;
   private fractionsTold = false;
 
-  /** Reads the file header. The caller has made sure with `pcapMagic` that it is one, and that FILE_HEADER octets are there. */
-  constructor(window: ByteWindow, problems: Problems, registry: InterfaceRegistry, input: number) {
+  /**
+   * Reads the file header. The caller has made sure with `pcapMagic` that it is one, and that FILE_HEADER octets are there.
+   * @param place what the format does not say, where the capture is live
+   */
+  constructor(window: ByteWindow, problems: Problems, registry: InterfaceRegistry, input: number, place: PcapPlace = UNNAMED) {
     this.window = window;
     this.problems = problems;
     const { view, start } = window;
@@ -100,8 +107,8 @@ export class PcapReader implements FrameReader {
     this.frame.fcsLength = word & FCS_PRESENT ? (word >>> 28) * 2 : 0;
     this.most = mostCaplen(this.linktype);
     const digits = this.variant.nanoseconds ? 9 : 6;
-    const source = { id: null, name: null, linktype: this.linktype, snaplen, digits, mac: null, ips: [] };
-    this.interfaces.push({ ...source, key: registry.keyOf(this.linktype, null, null) });
+    const source = { ...place, linktype: this.linktype, snaplen, digits, mac: null, ips: [] };
+    this.interfaces.push({ ...source, key: registry.keyOf(this.linktype, place.id, place.name) });
     this.frame.input = input;
     this.frame.linktype = this.linktype;
     this.frame.source = this.interfaces[0] ?? this.frame.source;

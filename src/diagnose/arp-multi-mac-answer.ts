@@ -16,6 +16,7 @@ export const arpMultiMacAnswer: FindingKind<MultiMacDetails> = {
   kind: 'arp-multi-mac-answer',
   brief: 'several MACs answer one question; the capture cannot tell whether they are one host or two',
   severity: 'warning',
+  isPreliminary: true,
   subject: ['ip'],
   details: object({ macs: answers, requests: count, winner: mac, sharedIps: list(text) }),
   means:

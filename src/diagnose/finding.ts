@@ -57,6 +57,14 @@ export class Findings {
   evicted = 0;
   private readonly entries = new Map<string, Entry>();
 
+  /** The same findings, to which others may be added apart from these. */
+  copy(): Findings {
+    const copy = new Findings();
+    for (const [key, entry] of this.entries) copy.entries.set(key, { ...entry, related: new Set(entry.related) });
+    copy.evicted = this.evicted;
+    return copy;
+  }
+
   /** Takes a diagnosis' result; gives a handle for `relate`. */
   report<D>(kind: FindingKind<D>, draft: Draft<D>): string {
     const { evidence, segment = 0 } = draft;

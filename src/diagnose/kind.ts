@@ -24,7 +24,7 @@ export interface Schema {
   properties?: Record<string, Schema>;
   required?: string[];
   items?: Schema;
-  enum?: readonly (string | number | null)[];
+  enum?: readonly (string | number | boolean | null)[];
   pattern?: string;
   minimum?: number;
   additionalProperties?: boolean | Schema;
@@ -39,6 +39,8 @@ export interface FindingKind<D = unknown> {
   brief: string;
   /** The usual one; the diagnosis may choose another. */
   severity: Severity;
+  /** It says that the capture cannot tell yet which of other kinds it is: what follows often does. */
+  isPreliminary?: true;
   /** Names of the subject's values, in the order of the id. */
   subject: readonly string[];
   /** JSON Schema of `details`. */

@@ -42,3 +42,8 @@ export const findingKinds: readonly Omit<FindingKind, 'of'>[] = [
   wireguardEndpointFlap,
   wireguardHandshakeUnanswered,
 ];
+
+const PRELIMINARY: ReadonlySet<string> = new Set(findingKinds.flatMap(({ kind, isPreliminary }) => (isPreliminary ? kind : [])));
+
+/** Whether the kind says that the capture cannot tell yet. */
+export const isPreliminary = (kind: string): boolean => PRELIMINARY.has(kind);

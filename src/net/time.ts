@@ -15,6 +15,16 @@ export function timeText({ sec, nsec, digits }: Instant): string | null {
   return `${date.toISOString().slice(0, 19)}.${fraction}Z`;
 }
 
+/** A moment in seconds since 1970, as one double, with the 6 digits that a double has of it today; null as above. */
+export function secondsText(at: number): string | null {
+  const micros = Math.round(at * 1e6);
+  const sec = Math.floor(micros / 1e6);
+  return Number.isFinite(sec) ? timeText({ sec, nsec: (micros - sec * 1e6) * 1000, digits: 6 }) : null;
+}
+
+/** What `timeText` wrote, in seconds since 1970, exact to the millisecond. */
+export const secondsOf = (text: string): number => Date.parse(`${text.slice(0, 23)}Z`) / 1000;
+
 /** `41 µs`, `3.2 ms`, `17 s`, `12 min`: a duration for a sentence. */
 export function durationText(seconds: number): string {
   const magnitude = Math.abs(seconds);

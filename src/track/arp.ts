@@ -43,6 +43,10 @@ export class ArpTracker {
     });
   }
 
+  get size(): number {
+    return this.open.size + this.probes.size;
+  }
+
   get evicted(): number {
     return this.open.evicted + this.probes.evicted;
   }

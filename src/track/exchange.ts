@@ -118,6 +118,10 @@ export class OpenExchanges {
     this.closed = closed;
   }
 
+  get size(): number {
+    return this.table.size;
+  }
+
   get evicted(): number {
     return this.table.evicted;
   }

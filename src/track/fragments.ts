@@ -16,6 +16,10 @@ export class FragmentTracker {
     this.datagrams = new Table({ words: WORDS, own: 1, limit: MOST_DATAGRAMS, idleSec: REASSEMBLY_SEC, clock });
   }
 
+  get size(): number {
+    return this.datagrams.size;
+  }
+
   get evicted(): number {
     return this.datagrams.evicted;
   }

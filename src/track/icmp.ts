@@ -94,6 +94,10 @@ export class IcmpTracker {
     this.events = events;
   }
 
+  get size(): number {
+    return this.echoes.size + this.wrong.size;
+  }
+
   get evicted(): number {
     return this.echoes.evicted + this.wrong.evicted;
   }

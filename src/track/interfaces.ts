@@ -36,6 +36,12 @@ export class InterfaceTracker {
   private lastSource: CaptureInterface | undefined;
   private lastIndex = -1;
   private last: ObservedInterface | undefined;
+  private readonly nameOfIndex: (index: number) => string | null;
+
+  /** @param nameOfIndex what the machine that captures calls an ifindex of LINUX_SLL2; null where that is not known */
+  constructor(nameOfIndex: (index: number) => string | null = () => null) {
+    this.nameOfIndex = nameOfIndex;
+  }
 
   /** Counts the frame and gives the packet its `interfaceId`. Called once for each frame. */
   observe(packet: Packet): void {
@@ -86,7 +92,7 @@ export class InterfaceTracker {
     const observed = {
       id: this.known.length,
       input,
-      name: nameOf(source, ifindex),
+      name: this.nameOf(source, ifindex),
       linktype: linktypeName(source.linktype),
       addresses: ifindex < 0 ? source.ips : [],
       packets: 0,
@@ -96,10 +102,14 @@ export class InterfaceTracker {
     this.known.push(observed);
     return observed;
   }
+
+  /** SLL2 gives an index and no name. The name that pcapng has is that of the whole capture, or, in evidence that was written so, of the card. */
+  private nameOf(source: CaptureInterface, ifindex: number): InterfaceName | null {
+    if (ifindex >= 0)
+      return { index: ifindex, name: source.name === ALL ? this.nameOfIndex(ifindex) : (source.name ?? this.nameOfIndex(ifindex)) };
+    return source.id === null ? null : { index: source.id, name: source.name };
+  }
 }
 
-/** SLL2 gives an index and no name: the name that pcapng has is that of the whole capture (`any`). */
-function nameOf(source: CaptureInterface, ifindex: number): InterfaceName | null {
-  if (ifindex >= 0) return { index: ifindex, name: null };
-  return source.id === null ? null : { index: source.id, name: source.name };
-}
+/** What libpcap calls all interfaces at once. */
+const ALL = 'any';

@@ -47,6 +47,10 @@ export class KinshipTracker {
     this.syns = new Table({ words: CONNECTION_WORDS, own: SYN_WORDS, limit: SYN_LIMIT, idleSec: SYN_IDLE_SEC, clock });
   }
 
+  get size(): number {
+    return this.names.size + this.crossed.size + this.apart.size + this.syns.size;
+  }
+
   get evicted(): number {
     return this.names.evicted + this.crossed.evicted;
   }

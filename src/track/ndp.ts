@@ -63,6 +63,10 @@ export class NdpTracker {
     });
   }
 
+  get size(): number {
+    return this.open.size + this.conflicts.size;
+  }
+
   get evicted(): number {
     return this.open.evicted + this.conflicts.evicted;
   }

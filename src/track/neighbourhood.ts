@@ -203,6 +203,10 @@ export class Neighbourhood {
     this.stations = new BoundedMap(MOST_STATIONS);
   }
 
+  get size(): number {
+    return this.addresses.size + this.stations.size;
+  }
+
   get evicted(): number {
     return this.addresses.evicted + this.stations.evicted;
   }

@@ -43,6 +43,10 @@ export class ProbeBook {
   /** How many addresses each MAC probes: a host that takes an address probes one. */
   private readonly targets = new BoundedMap<Mac, Set<string>>(MOST_STATIONS);
 
+  get size(): number {
+    return this.addresses.size + this.targets.size;
+  }
+
   get evicted(): number {
     return this.addresses.evicted + this.targets.evicted;
   }

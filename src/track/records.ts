@@ -17,27 +17,44 @@ export type WireguardRecord = { handshake: Handshake } | { session: Session } | 
 export type RecordKind = keyof RecordKinds;
 export const recordKinds: readonly RecordKind[] = ['arp', 'udp', 'wireguard', 'icmp'];
 
-/** Keeps records up to a limit for each kind, and counts them all. */
+/** Takes records as they are complete, instead of their being kept. */
+export interface RecordSink {
+  /** Called between two packets: it must not wait. The record does not change any more. */
+  take<K extends RecordKind>(kind: K, record: RecordKinds[K]): void;
+  /** Called between two reads of an input: may wait until what was taken has gone on its way. */
+  drain?(): void | Promise<void>;
+}
+
+/** Keeps records up to a limit for each kind, or hands all of them on, and counts them. */
 export class RecordStore {
   readonly kept: { [K in RecordKind]: RecordKinds[K][] } = { arp: [], udp: [], icmp: [], wireguard: [] };
   readonly counts: Record<RecordKind, number> = { arp: 0, udp: 0, icmp: 0, wireguard: 0 };
   private readonly most: number;
   private readonly wanted: ReadonlySet<RecordKind>;
+  private readonly sink: RecordSink | undefined;
 
-  /** @param wanted kinds that are kept; the others are counted only */
-  constructor(wanted: ReadonlySet<RecordKind>, most: number) {
+  /**
+   * @param wanted kinds that are kept, or handed on; the others are counted only
+   * @param most limit of what is kept of a kind
+   * @param sink gets the records; then none is kept, and the limit does not apply
+   */
+  constructor(wanted: ReadonlySet<RecordKind>, most: number, sink?: RecordSink) {
     this.wanted = wanted;
     this.most = most;
+    this.sink = sink;
   }
 
-  /** `make` is called only if the record is kept. */
+  /** `make` is called only if the record is kept or handed on. */
   add<K extends RecordKind>(kind: K, make: () => RecordKinds[K]): void {
     this.counts[kind]++;
-    if (this.wanted.has(kind) && this.kept[kind].length < this.most) this.kept[kind].push(make());
+    if (!this.wanted.has(kind)) return;
+    if (this.sink) this.sink.take(kind, make());
+    else if (this.kept[kind].length < this.most) this.kept[kind].push(make());
   }
 
   /** How many records the limit leaves out, of all kinds. */
   get omitted(): number {
+    if (this.sink) return 0;
     return recordKinds.reduce((sum, kind) => sum + Math.max(0, this.counts[kind] - this.most), 0);
   }
 }

@@ -60,6 +60,10 @@ export class RedundancyTracker {
     this.segments = segments;
   }
 
+  get size(): number {
+    return this.routers.size;
+  }
+
   get evicted(): number {
     return this.routers.evicted;
   }

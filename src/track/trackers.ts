@@ -23,7 +23,7 @@ import { type KnownPeer, PeerKeys } from './wireguard/keys.ts';
 import { WireguardTracker } from './wireguard/tracker.ts';
 
 /** Timers of capture time are looked at this often. */
-const EXPIRY_SEC = 1;
+const EXPIRY_SEC = 0.25;
 
 export interface TrackerOptions {
   /** Addresses of the observed host (`--local`). */
@@ -97,11 +97,35 @@ export class Trackers {
     return tables.reduce((sum, { evicted }) => sum + evicted, this.evictedBefore);
   }
 
+  /** How many entries each tracker's tables hold. */
+  get size(): Record<string, number> {
+    const { neighbourhood, kinship, arp, ndp, redundancy, icmp, udp, wireguard, fragments, mismatches } = this;
+    return {
+      arp: neighbourhood.size + arp.size + ndp.size + mismatches.found.size,
+      machines: kinship.size,
+      redundancy: redundancy.size,
+      udp: udp.size,
+      icmp: icmp.size,
+      wireguard: wireguard.size,
+      fragments: fragments.size,
+    };
+  }
+
   /** The outermost packet of a frame, before `observe`: the interface, and whose frame it is. */
   observeFrame(packet: Packet): void {
     this.interfaces.observe(packet);
     this.ownMacs.observe(packet);
-    if (packet.at >= this.expiresAt) this.expire(packet);
+    if (packet.at >= this.expiresAt) this.expire(packet.at);
+  }
+
+  /** Capture time goes on without a frame: what waits for silence is over. */
+  pass(at: number): void {
+    this.expire(at);
+  }
+
+  /** Before a judgement while the capture goes on: counts what is open as if it were over. */
+  countOpen(): void {
+    this.udp.countOpen();
   }
 
   /** One layer of a frame. */
@@ -175,13 +199,13 @@ export class Trackers {
     }
   }
 
-  private expire(packet: Packet): void {
-    this.expiresAt = packet.at + EXPIRY_SEC;
+  private expire(at: number): void {
+    this.expiresAt = at + EXPIRY_SEC;
     this.arp.expire();
     this.ndp.expire();
     this.udp.expire();
     this.icmp.expire();
-    this.wireguard.expire(packet.at);
+    this.wireguard.expire(at);
     this.kinship.expire();
     this.fragments.expire();
   }

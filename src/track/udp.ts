@@ -1,5 +1,5 @@
 import { Direction } from '../frame.ts';
-import { type Endpoint, ipWords } from '../net/ip.ts';
+import type { Endpoint } from '../net/ip.ts';
 import type { QuotedPacket } from '../wire/icmp.ts';
 import type { Packet } from '../wire/packet.ts';
 import { TFTP_PORT } from '../wire/tftp.ts';
@@ -13,12 +13,12 @@ import { addressText, FlowTable, isSameAddress, writeAddress } from './flows.ts'
 import { holdsSample, keepSample, SAMPLE_WORDS, sampleLength } from './sample.ts';
 import { readStamp, STAMP_WORDS, stampedAt, writeStamp } from './stamp.ts';
 import { NONE, Table } from './table.ts';
+import { type Totals, TotalsBook } from './totals.ts';
 import { type WrongSource, WrongSourceBook } from './wrong-sources.ts';
 
 const MOST_FLOWS = 131_072;
 const MOST_TRANSACTIONS = 32_768;
 const MOST_CLIENTS = 65_536;
-const MOST_TOTALS = 65_536;
 const MOST_RELAYS = 1024;
 const DHCP_SERVER_PORT = 67;
 /** Packets after which a conversation whose protocol is still unknown is not looked into any more. */
@@ -87,13 +87,6 @@ export interface UdpConversation {
   wrong: WrongSource[];
 }
 
-/** What all ports of a client asked one server, and how often it was answered by it. */
-export interface Totals {
-  clientPorts: number;
-  requests: number;
-  repliesRight: number;
-}
-
 export interface UdpEvents {
   conversation(make: () => UdpConversation): void;
   /** A packet on a WireGuard flow; `flow` names the flow as nothing else does. `managed`: other software chooses the path. */
@@ -111,8 +104,7 @@ export class UdpTracker {
   private readonly clients: Table;
   private readonly transaction = new Transaction();
   readonly wrong = new WrongSourceBook();
-  /** By client address, asked address, its port, and path: conversations, requests, right replies. */
-  private readonly totals: Table;
+  private readonly totals: TotalsBook;
   /** DHCP relays (RFC 2131 section 4.1: from the server port to the server port), each with a server of its own: `relay>server`. */
   private readonly relays = new BoundedMap<string, true>(MOST_RELAYS);
   private readonly events: UdpEvents;
@@ -122,7 +114,7 @@ export class UdpTracker {
     this.flows = new FlowTable(clock, FLOW_WORDS, MOST_FLOWS, (id) => this.leave(id));
     this.transactions = new Table({ words: 9, own: TRANSACTION_WORDS, limit: MOST_TRANSACTIONS, idleSec: 60, clock });
     this.clients = new Table({ words: 6, own: CLIENT_WORDS, limit: MOST_CLIENTS, idleSec: REQUEST_SEC * 2, clock });
-    this.totals = new Table({ words: 10, own: 3, limit: MOST_TOTALS, idleSec: Number.POSITIVE_INFINITY, clock });
+    this.totals = new TotalsBook(clock);
   }
 
   get evicted(): number {
@@ -177,17 +169,22 @@ export class UdpTracker {
     if (id !== NONE) this.wrong.reject(this.flows.serialOf(id), quote, packet);
   }
 
-  /** What all ports of a client address asked a server, as far as the conversations are over; call after `finish`. */
+  /** What all ports of a client address asked a server: conversations that are over, and, after `countOpen`, those that go on and had a wrong answer. */
   totalsOf(client: string, asked: Required<Endpoint>, path: number): Totals {
-    const { totals } = this;
-    totals.key.set(ipWords(client), 0);
-    totals.key.set(ipWords(asked.ip), 4);
-    totals.key[8] = asked.port;
-    totals.key[9] = path;
-    const id = totals.find();
-    if (id === NONE) return { clientPorts: 0, requests: 0, repliesRight: 0 };
-    const own = totals.ownOf(id);
-    return { clientPorts: totals.words[own] ?? 0, requests: totals.words[own + 1] ?? 0, repliesRight: totals.words[own + 2] ?? 0 };
+    return this.totals.of(client, asked, path);
+  }
+
+  /** Before a judgement while conversations go on. */
+  countOpen(): void {
+    const pairs = this.wrong.list.flatMap(({ client, asked, from, path }) => [
+      { client, asked, path },
+      { client, asked: from, path },
+    ]);
+    this.totals.countOpen(pairs, this.flows, (id) => this.clientIsLower(id));
+  }
+
+  get size(): number {
+    return this.flows.table.size + this.transactions.size + this.clients.size + this.wrong.size;
   }
 
   /** Whether DHCP was handed on from one address to the other; the capture may begin with the answer. */
@@ -206,6 +203,7 @@ export class UdpTracker {
     this.transactions.clear();
     this.clients.clear();
     this.wrong.finish();
+    this.totals.finish();
   }
 
   /** After `finish`: what was found is forgotten. */
@@ -305,7 +303,7 @@ export class UdpTracker {
     for (let i = 0; i < count; i++) {
       if (!this.isAskedAddress(own, i, packet, true)) continue;
       const asked = own + ASKED + i * ASKED_WORDS;
-      if (protocol === UdpProtocol.Tftp && words[asked + 4] !== packet.sourcePort) this.repliedFromOtherPort(packet, asked);
+      if (protocol === UdpProtocol.Tftp && words[asked + 4] !== packet.sourcePort) this.totals.repliedFromOtherPort(packet, words, asked);
       words[own + FLAGS] = (words[own + FLAGS] ?? 0) | ANSWERED;
       transactions.doubles[(own + ANSWERED_AT) >> 1] = packet.at;
       return;
@@ -456,37 +454,7 @@ export class UdpTracker {
     // What came from a wrong source is told with the conversation that it answers.
     if (!this.wrong.hasFlow(flows.serialOf(id))) this.events.conversation(() => this.conversation(id, clientIsLower));
     this.wrong.leaveFlow(flows.serialOf(id));
-    this.addTotals(id, clientIsLower);
-  }
-
-  private addTotals(id: number, clientIsLower: boolean): void {
-    const { flows, totals } = this;
-    const requests = flows.packetsFrom(id, clientIsLower);
-    if (requests === 0) return;
-    for (let i = 0; i < 4; i++) {
-      totals.key[i] = flows.addressWord(id, clientIsLower, i);
-      totals.key[4 + i] = flows.addressWord(id, !clientIsLower, i);
-    }
-    totals.key[8] = flows.portOf(id, !clientIsLower);
-    totals.key[9] = flows.pathOf(id);
-    let found = totals.touch();
-    if (found === NONE) found = totals.add();
-    const own = totals.ownOf(found);
-    totals.words[own] = (totals.words[own] ?? 0) + 1;
-    totals.words[own + 1] = (totals.words[own + 1] ?? 0) + requests;
-    totals.words[own + 2] = (totals.words[own + 2] ?? 0) + flows.packetsFrom(id, !clientIsLower);
-  }
-
-  /** A right answer that is in another flow than its request. @param asked where in the transaction's words the asked server is */
-  private repliedFromOtherPort(packet: Packet, asked: number): void {
-    const { totals, transactions } = this;
-    writeAddress(totals.key, 0, packet, false);
-    for (let i = 0; i < ASKED_WORDS; i++) totals.key[4 + i] = transactions.words[asked + i] ?? 0;
-    totals.key[9] = packet.path;
-    let found = totals.touch();
-    if (found === NONE) found = totals.add();
-    const own = totals.ownOf(found);
-    totals.words[own + 2] = (totals.words[own + 2] ?? 0) + 1;
+    this.totals.add(flows, id, clientIsLower);
   }
 
   /** Who opened the flow is the client, unless only the other end has a port that clients use. The data of TFTP begins with the server, whichever its port. */

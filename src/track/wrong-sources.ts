@@ -60,6 +60,10 @@ export class WrongSourceBook {
     return this.book.evicted;
   }
 
+  get size(): number {
+    return this.book.size;
+  }
+
   get list(): WrongSource[] {
     return [...this.book.values()];
   }

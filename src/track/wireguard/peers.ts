@@ -108,6 +108,10 @@ export class PeerBook {
     this.separated = separated;
   }
 
+  get size(): number {
+    return this.pairs.size + this.moves.length;
+  }
+
   get evicted(): number {
     return this.pairs.evicted + this.movesOmitted + this.peersOmitted;
   }
@@ -207,9 +211,11 @@ export class PeerBook {
     side.lastSent = stamp;
     side.lastSentIsOwn = false;
     this.enter(pair, to, other.endpoint);
-    if (this.moves.length < MOST_PAIRS) this.moves.push(move);
-    else this.movesOmitted++;
-    if (pair.moves.length < MOST_MOVES) pair.moves.push(move);
+    if (this.moves.length >= MOST_PAIRS) this.omitMove();
+    this.moves.push(move);
+    // The latest ones: what comes may confirm or refute those.
+    if (pair.moves.length >= MOST_MOVES) pair.moves.shift();
+    pair.moves.push(move);
     pair.open = move;
     return move;
   }
@@ -314,6 +320,13 @@ export class PeerBook {
     const pairs = this.byObserver.take(observerKey(endpoint, pair.path), () => new Set());
     if (pairs.size < MOST_PEERS) pairs.add(pair);
     else this.peersOmitted++;
+  }
+
+  /** The oldest move that is harmless makes room, or the oldest one: clients roam all day, and a drift stays. */
+  private omitMove(): void {
+    const harmless = this.moves.findIndex(({ role, withdrawn }) => withdrawn || role !== 'contacted');
+    this.moves.splice(Math.max(0, harmless), 1);
+    this.movesOmitted++;
   }
 
   /** A pair that was pushed out is no candidate any more, unless it is known under other endpoints. */

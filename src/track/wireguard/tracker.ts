@@ -81,6 +81,10 @@ export class WireguardTracker {
     this.sessions = new BoundedMap(MOST_SESSIONS, (session) => this.leave(session));
   }
 
+  get size(): number {
+    return this.latest.size + this.byInitiation.size + this.sessions.size + this.candidates.size + this.unanswered.size + this.peers.size;
+  }
+
   get evicted(): number {
     return this.latest.evicted + this.sessions.evicted + this.unanswered.evicted + this.peers.evicted;
   }

@@ -20,8 +20,6 @@ interface Row {
   /** The last attempt but one, and the last. */
   before: Stamp;
   last: Stamp;
-  /** What of it was counted with its subject already. */
-  told: { count: number; seconds: number; attempts: number };
 }
 
 /** Handshakes that one device began with another in vain: all rows of them that were long enough to matter. */
@@ -52,14 +50,17 @@ export class UnansweredBook {
   /** Those with a row under way, by their pair. */
   private readonly waiting = new Map<Pair, Set<UnansweredHandshakes>>();
 
+  get size(): number {
+    return this.subjects.size;
+  }
+
   get evicted(): number {
     return this.subjects.evicted;
   }
 
-  /** All that had a row long enough; the rows still under way are counted as they are. */
+  /** All that had a row long enough; rows under way are counted as they are, and go on. */
   get list(): UnansweredHandshakes[] {
-    for (const subject of this.subjects.values()) if (subject.row) commit(subject, subject.row);
-    return [...this.subjects.values()].filter(({ attempts }) => attempts >= UNANSWERED_ATTEMPTS);
+    return [...this.subjects.values()].map(asIfOver).filter(({ attempts }) => attempts >= UNANSWERED_ATTEMPTS);
   }
 
   attempt(pair: Pair, initiator: FullEndpoint, responder: FullEndpoint, direction: number, peer: string | null, stamp: Stamp): void {
@@ -83,7 +84,7 @@ export class UnansweredBook {
       commit(subject, subject.row);
       subject.row = undefined;
     }
-    subject.row ??= { pair, attempts: [], count: 0, before: stamp, last: stamp, told: { count: 0, seconds: 0, attempts: 0 } };
+    subject.row ??= { pair, attempts: [], count: 0, before: stamp, last: stamp };
     subject.row.count++;
     subject.row.before = subject.row.last;
     subject.row.last = stamp;
@@ -153,18 +154,25 @@ function withoutLast(row: Row): void {
   row.last = row.before;
 }
 
-/** Adds a row to what is told of its subject, if it is long enough; of a row that goes on, what was added since. */
+/** Adds a row that is over to what is told of its subject, if it is long enough. */
 function commit(subject: UnansweredHandshakes, row: Row): void {
   if (row.count < UNANSWERED_ATTEMPTS) return;
-  const { told } = row;
-  const seconds = Math.max(0, row.last.at - (row.attempts[0]?.at ?? row.last.at));
-  if (told.count === 0) subject.rows++;
-  subject.attempts += row.count - told.count;
-  subject.spanSeconds += seconds - told.seconds;
-  for (const stamp of row.attempts.slice(told.attempts)) subject.evidence.add('initiation', stamp);
+  subject.rows++;
+  subject.attempts += row.count;
+  subject.spanSeconds += Math.max(0, row.last.at - (row.attempts[0]?.at ?? row.last.at));
+  for (const stamp of row.attempts) subject.evidence.add('initiation', stamp);
   subject.evidence.add('initiation', row.last);
-  row.told = { count: row.count, seconds, attempts: row.attempts.length };
   subject.recovered = undefined;
+}
+
+/** The subject with its row under way counted, apart from the subject itself. */
+function asIfOver(subject: UnansweredHandshakes): UnansweredHandshakes {
+  if (!subject.row) return subject;
+  const evidence = new Evidence();
+  evidence.addAll(subject.evidence);
+  const told = { ...subject, evidence, row: undefined };
+  commit(told, subject.row);
+  return told;
 }
 
 const keyOf = (initiator: FullEndpoint, responder: FullEndpoint, path: number): string =>

@@ -1,0 +1,167 @@
+import type { CaptureInput } from './capture/input.ts';
+import { MergedInputs } from './capture/merge.ts';
+import { diagnose } from './diagnose/diagnose.ts';
+import { type Finding, Findings } from './diagnose/finding.ts';
+import { UNKNOWN_INTERFACE } from './frame.ts';
+import { durationText } from './net/time.ts';
+import { InterfaceTracker } from './track/interfaces.ts';
+import type { RecordStore } from './track/records.ts';
+import { type TrackerOptions, Trackers } from './track/trackers.ts';
+import { decode, decodeInner } from './wire/decode.ts';
+import { linktypeName } from './wire/linktype.ts';
+import { Packet } from './wire/packet.ts';
+
+export interface AnalyzerOptions extends Partial<TrackerOptions> {
+  /** Names of LINUX_SLL2's ifindexes, on the machine that captures. */
+  interfaceName?: (index: number) => string | null;
+  /** Keeps frames for later: called for each, before it is decoded. */
+  keep?: (input: CaptureInput) => void;
+}
+
+export interface AnalysisStats {
+  /** Frames whose link type is decoded, and those whose is not; together all. */
+  decoded: number;
+  undecoded: number;
+  malformed: number;
+  /** Frames of which the snaplen cut something off. */
+  truncatedPackets: number;
+  stateEvicted: number;
+}
+
+/** Steps back up to this are what several queues and clocks of a host make; a larger one begins a new capture. */
+const STEP_BACK_SEC = 1;
+/** The years that RFC 3339 can write. */
+const EARLIEST_SEC = -62_167_219_200;
+const LATEST_SEC = 253_402_300_799;
+
+/**
+ * The chain from frames to findings, driven by whoever reads the inputs: a run over files (`analyzeSources`), or one that goes on (`live/`). It never waits
+ * and reads no clock.
+ */
+export class Analyzer {
+  readonly merged: MergedInputs;
+  readonly interfaces: InterfaceTracker;
+  readonly trackers: Trackers;
+  readonly stats: AnalysisStats = { decoded: 0, undecoded: 0, malformed: 0, truncatedPackets: 0, stateEvicted: 0 };
+  private readonly inputs: readonly CaptureInput[];
+  private readonly packet = new Packet(UNKNOWN_INTERFACE);
+  /** What timelines gave that are over. */
+  private readonly findings = new Findings();
+  private readonly keep: ((input: CaptureInput) => void) | undefined;
+  /** The latest time of this timeline. */
+  private latest = Number.NEGATIVE_INFINITY;
+  private readonly unsupported = new Set<string>();
+  private readonly badTimes = new Set<number>();
+
+  constructor(inputs: readonly CaptureInput[], records: RecordStore, options: AnalyzerOptions) {
+    const { local = [], wireguardPeers = [], interfaceName, keep } = options;
+    this.inputs = inputs;
+    this.merged = new MergedInputs(inputs);
+    this.keep = keep;
+    this.interfaces = new InterfaceTracker(interfaceName);
+    this.trackers = new Trackers(this.packet, this.interfaces, records, { local, wireguardPeers });
+  }
+
+  /** Time of the latest frame, in seconds since 1970; -Infinity before the first one. */
+  get at(): number {
+    return this.latest;
+  }
+
+  /** Follows every frame that is in memory, at most `most`: the loop that each packet goes through. Gives how many it were. */
+  read(most = Number.POSITIVE_INFINITY): number {
+    let read = 0;
+    while (read < most) {
+      const input = this.merged.next();
+      if (!input) break;
+      this.follow(input);
+      read++;
+    }
+    return read;
+  }
+
+  /** Nothing was seen up to this time (seconds since 1970): what waits for silence need not wait for the next frame. */
+  advance(at: number): void {
+    if (!(at > this.packet.at) || this.latest === Number.NEGATIVE_INFINITY) return;
+    this.packet.at = at;
+    this.trackers.pass(at);
+  }
+
+  /** What is wrong by now, in the order of the report; nothing that is open is closed for it. */
+  judgeSoFar(): Finding[] {
+    const findings = this.findings.copy();
+    this.trackers.countOpen();
+    this.judge(findings);
+    this.stats.stateEvicted = this.trackers.evicted + findings.evicted;
+    return findings.list;
+  }
+
+  /** All frames were given: what is open is closed and judged. */
+  conclude(): Finding[] {
+    this.trackers.finish();
+    this.judge(this.findings);
+    const { list } = this.findings;
+    this.stats.stateEvicted = this.trackers.evicted + this.findings.evicted;
+    return list;
+  }
+
+  private follow(input: CaptureInput): void {
+    const { packet, stats, trackers } = this;
+    const { frame } = input;
+    this.keep?.(input);
+    if (frame.caplen < frame.origlen) stats.truncatedPackets++;
+    if (!decode(packet, frame)) {
+      stats.undecoded++;
+      this.tellUnsupported(input);
+      return;
+    }
+    stats.decoded++;
+    if (packet.timed) this.keepTime(input);
+    trackers.observeFrame(packet);
+    trackers.observe(packet);
+    while (decodeInner(packet)) trackers.observe(packet);
+    if (packet.stop === 'malformed') stats.malformed++;
+  }
+
+  private keepTime(input: CaptureInput): void {
+    const { packet } = this;
+    if (packet.at < this.latest - STEP_BACK_SEC) this.restart(input);
+    else if (packet.at > this.latest) this.latest = packet.at;
+    if ((packet.sec < EARLIEST_SEC || packet.sec > LATEST_SEC) && !this.badTimes.has(input.index)) {
+      this.badTimes.add(input.index);
+      input.problems.add('bad-time', null, packet.frame, `the time of frame ${packet.frame} is in no year from 0 to 9999`);
+    }
+  }
+
+  /** The clock stepped back: what came before is a capture of its own. */
+  private restart(input: CaptureInput): void {
+    const { packet } = this;
+    const back = durationText(this.latest - packet.at);
+    const message = `time steps back by ${back} at frame ${packet.frame}; what comes before it and what follows are judged apart`;
+    input.problems.add('time-went-back', null, packet.frame, message);
+    this.trackers.finish();
+    this.judge(this.findings);
+    this.trackers.restart();
+    this.latest = packet.at;
+  }
+
+  private judge(findings: Findings): void {
+    const drops = this.inputs.some((input) => (input.drops.kernel ?? 0) + (input.drops.interface ?? 0) > 0);
+    const { arp, ndp, icmp, kinship, mismatches, neighbourhood, ownMacs, redundancy, relay, udp, wireguard } = this.trackers;
+    diagnose(
+      { arp, ndp, icmp, kinship, mismatches, neighbourhood, ownMacs, redundancy, relay, udp, wireguard, drops, end: this.latest },
+      findings,
+    );
+  }
+
+  private tellUnsupported(input: CaptureInput): void {
+    const { frame } = input;
+    if (frame.linktype < 0) return;
+    const key = `${input.index}/${frame.source.key}`;
+    if (this.unsupported.has(key)) return;
+    this.unsupported.add(key);
+    const where =
+      frame.source.id === null ? '' : ` of interface ${frame.source.id}${frame.source.name === null ? '' : ` (${frame.source.name})`}`;
+    const message = `link type ${linktypeName(frame.linktype)}${where} is not decoded; its packets are counted only, from frame ${frame.number} on`;
+    input.problems.add('unsupported-linktype', input.frameOffset, frame.number, message);
+  }
+}
