@@ -33,6 +33,7 @@ describe('the packed tarball', () => {
       'dist/index.d.ts',
       'dist/core.js',
       'dist/analysis.schema.json',
+      'dist/ndjson.schema.json',
       'README.md',
       'LICENSE',
       'CHANGELOG.md',

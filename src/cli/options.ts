@@ -13,17 +13,23 @@ export const format = {
   default: 'table',
 } as const satisfies Options;
 
+export const reportFormat = {
+  choices: ['table', 'json', 'ndjson'],
+  describe: 'How the result is printed; ndjson: an object a line, records as they are complete',
+  default: 'table',
+} as const satisfies Options;
+
 export const records = {
   type: 'boolean',
   default: false,
-  describe: 'Put the records into the JSON (needs --json)',
+  describe: 'Put the records into the JSON (needs --json or --format ndjson)',
 } as const satisfies Options;
 
 export const maxRecords = {
   type: 'string',
   default: '100000',
   requiresArg: true,
-  describe: 'Most records of a kind; the rest is counted',
+  describe: 'Most records of a kind; the rest is counted (ndjson has them all)',
 } as const satisfies Options;
 
 export const local = {

@@ -1,5 +1,5 @@
 import type { Analysis, AnalysisOptions } from '../analysis.ts';
-import type { RecordKind } from '../track/records.ts';
+import type { RecordKind, RecordSink } from '../track/records.ts';
 import { namesOf } from './arguments.ts';
 import { Exit, type Io } from './io.ts';
 import { parseLocal, parseMaxRecords, parsePeers } from './options.ts';
@@ -15,13 +15,18 @@ export interface ReadOptions {
   progress: 'auto' | 'always' | 'never';
 }
 
-/** Runs the analysis over the named captures, with progress, and so that Ctrl-C ends it with what was read. */
-export async function readCaptures(io: Io, given: ReadOptions, records: ReadonlySet<RecordKind>): Promise<Analysis> {
+/**
+ * Runs the analysis over the named captures, with progress, and so that Ctrl-C ends it with what was read.
+ * @param records kinds of records that are wanted
+ * @param sink gets them as they are complete; without it they are kept
+ */
+export async function readCaptures(io: Io, given: ReadOptions, records: ReadonlySet<RecordKind>, sink?: RecordSink): Promise<Analysis> {
   const options: AnalysisOptions = {
     records,
     maxRecords: parseMaxRecords(given.maxRecords),
     local: parseLocal(given.local),
     wireguardPeers: parsePeers(given.wgPeer),
+    ...(sink ? { sink } : {}),
   };
   const { analyzeSources } = await import('../analysis.ts');
   const { openPath, sizeOf } = await import('../capture/node/file.ts');

@@ -77,7 +77,8 @@ export const isShown = ({ severity, confidence }: Finding, shown: Shown): boolea
 /** Objects are indented, as people read them with a pager; the order of keys is part of the text. */
 export const jsonText = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`;
 
-function inputOf(input: CaptureInput): JsonInput {
+/** What is known of an input by now. */
+export function inputOf(input: CaptureInput): JsonInput {
   const { path, format, compression, packets, bytes, first, last, interfaces, drops, problems } = input;
   return {
     path,

@@ -22,6 +22,9 @@ export function recordsOf(store: RecordStore, kind: RecordKind): JsonRecord[] {
   return sorted(makeAll(store, kind));
 }
 
+/** One record in the same form. */
+export const recordOf = <K extends RecordKind>(kind: K, record: RecordKinds[K]): JsonRecord => makers[kind](record);
+
 const makeAll = <K extends RecordKind>(store: RecordStore, kind: K): Placed[] => {
   const kept: RecordKinds[K][] = store.kept[kind];
   const make = makers[kind];

@@ -1,3 +1,4 @@
+import { liveBackends } from '../capture/live.ts';
 import { problemKinds } from '../capture/problem.ts';
 import { confidences, type FindingKind, type Schema, severities } from '../diagnose/kind.ts';
 import { findingKinds } from '../diagnose/kinds.ts';
@@ -16,6 +17,7 @@ import {
 } from '../diagnose/schemas.ts';
 import { recordKinds } from '../track/records.ts';
 import { SCHEMA_VERSION } from '../version.ts';
+import { ownType } from './ndjson.ts';
 
 /** A value that may be null too. */
 const orNull = (schema: Schema): Schema => ({ oneOf: [schema, { type: 'null' }] });
@@ -166,28 +168,33 @@ const records: Record<(typeof recordKinds)[number], Schema> = {
   wireguard: wireguardRecord,
 };
 
+const DRAFT = 'https://json-schema.org/draft/2020-12/schema';
+
+const stats = object({
+  decoded: count,
+  undecoded: count,
+  malformed: count,
+  truncatedPackets: count,
+  records: object(Object.fromEntries(recordKinds.map((kind) => [kind, count]))),
+  recordsOmitted: count,
+  stateEvicted: count,
+});
+
+const summary = object({ ...Object.fromEntries(severities.map((severity) => [severity, count])), hidden: count });
+
 /** JSON Schema (draft 2020-12) of the document that `analyze --json` prints; `$defs` has each record too, as `show … --json` prints them. */
 export function analysisSchema(): Schema & Record<string, unknown> {
-  const stats = object({
-    decoded: count,
-    undecoded: count,
-    malformed: count,
-    truncatedPackets: count,
-    records: object(Object.fromEntries(recordKinds.map((kind) => [kind, count]))),
-    recordsOmitted: count,
-    stateEvicted: count,
-  });
   const document = object({
     fluxcap: text,
     schema: { enum: [SCHEMA_VERSION] },
     inputs: list(input),
     findings: list({ oneOf: findingKinds.map(({ kind }) => ({ $ref: `#/$defs/${kind}` })) }),
-    summary: object({ ...Object.fromEntries(severities.map((severity) => [severity, count])), hidden: count }),
+    summary,
     stats,
   });
   const recordLists = Object.fromEntries(recordKinds.map((kind) => [kind, list({ $ref: `#/$defs/record-${kind}` })]));
   return {
-    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $schema: DRAFT,
     title: 'fluxcap analyze --json',
     ...document,
     properties: { ...document.properties, records: object(recordLists) },
@@ -195,5 +202,55 @@ export function analysisSchema(): Schema & Record<string, unknown> {
       ...findingKinds.map((kind) => [kind.kind, findingOf(kind)]),
       ...recordKinds.map((kind) => [`record-${kind}`, records[kind]]),
     ]),
+  };
+}
+
+const word = (value: string): Schema => ({ enum: [value] });
+const marked: Schema = { enum: [true] };
+const updateMarks = { ended: marked, withdrawn: marked, instead: list(text) };
+
+/** An object that begins with these properties, of which some may be missing. */
+const beginning = (properties: Record<string, Schema>, { required, ...rest }: Schema, optional: readonly string[] = []): Schema => ({
+  ...rest,
+  properties: { ...properties, ...rest.properties },
+  required: [...Object.keys(properties).filter((name) => !optional.includes(name)), ...(required ?? [])],
+});
+
+/** A record's own `type` has another name: `type` tells the lines apart. */
+function recordLineOf(kind: (typeof recordKinds)[number]): Schema {
+  const renamed = (name: string): string => (name === 'type' ? ownType(kind) : name);
+  const forms = records[kind].oneOf ?? [records[kind]];
+  const lines = forms.map(({ properties = {}, required = [], ...rest }) =>
+    beginning(
+      { type: word('record'), record: word(kind) },
+      {
+        ...rest,
+        properties: Object.fromEntries(Object.entries(properties).map(([name, schema]) => [renamed(name), schema])),
+        required: required.map(renamed),
+      },
+    ),
+  );
+  return { oneOf: lines };
+}
+
+/** JSON Schema (draft 2020-12) of one line of `--format ndjson`. */
+export function lineSchema(): Schema & Record<string, unknown> {
+  const lines: Record<string, Schema> = {
+    input: beginning({ type: word('input'), input: count, backend: { enum: liveBackends } }, input, ['backend']),
+    ...Object.fromEntries(recordKinds.map((kind) => [`record-${kind}`, recordLineOf(kind)])),
+    ...Object.fromEntries(findingKinds.map((kind) => [kind.kind, beginning({ type: word('finding'), time }, findingOf(kind), ['time'])])),
+    ...Object.fromEntries(
+      findingKinds.map((kind) => [
+        `${kind.kind}-update`,
+        beginning({ type: word('finding-update'), time, ...updateMarks }, findingOf(kind), Object.keys(updateMarks)),
+      ]),
+    ),
+    summary: object({ type: word('summary'), fluxcap: text, schema: { enum: [SCHEMA_VERSION] }, summary, stats }),
+  };
+  return {
+    $schema: DRAFT,
+    title: 'A line of fluxcap --format ndjson',
+    oneOf: Object.keys(lines).map((name) => ({ $ref: `#/$defs/${name}` })),
+    $defs: lines,
   };
 }

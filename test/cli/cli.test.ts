@@ -113,7 +113,7 @@ describe('exit status', () => {
     [['two.pcap', '--severity'], '--severity: expected one of error, warning, notice or info, got nothing'],
     [['--fail-on', '--json', 'two.pcap'], '--fail-on: expected one of error, warning, notice or info, got "--json"'],
     [['two.pcap', '--min-confidence', 'perhaps'], '--min-confidence: expected one of certain, likely or possible, got "perhaps"'],
-    [['two.pcap', '--format', 'xml'], '--format: expected one of table or json, got "xml"'],
+    [['two.pcap', '--format', 'xml'], '--format: expected one of table, json or ndjson, got "xml"'],
     [['two.pcap', '--local', 'here'], '--local: expected an IP address, got "here"'],
     [['two.pcap', '--wg-peer', 'alice'], '--wg-peer: expected NAME=PUBLICKEY'],
     [['two.pcap', '--max-records', '-1'], '--max-records: expected a whole number from 0 up, got "-1"'],
@@ -121,8 +121,8 @@ describe('exit status', () => {
     [['two.pcap', '--max-records='], '--max-records: expected a whole number from 0 up, got ""'],
     [['two.pcap', '--json=maybe'], '--json: expected no value, or true or false, got "maybe"'],
     [['two.pcap', '--no-color=maybe'], '--no-color: expected no value, got "maybe"'],
-    [['two.pcap', '--records'], '--records needs --json (or --format json)'],
-    [['two.pcap', '--records', '--format', 'table'], '--records needs --json (or --format json)'],
+    [['two.pcap', '--records'], '--records needs --json or --format ndjson'],
+    [['two.pcap', '--records', '--format', 'table'], '--records needs --json or --format ndjson'],
   ])('%j is wrong usage', async (args, message) => {
     const given = args.map((arg) => (arg.endsWith('.pcap') ? path(arg) : arg));
     const { exit, stdout, stderr } = await fluxcap(...given);
@@ -397,7 +397,7 @@ describe('help and version', () => {
       expect(notes.filter((note) => !/^\[(choices: .+|default: "\w+"|default: true|analyze|kind)\]$/.test(note))).toEqual([]);
     }
     const { stdout } = await fluxcap('--help');
-    expect(stdout).toContain('[choices: "table", "json"] [default: "table"]');
+    expect(stdout).toContain('[choices: "table", "json", "ndjson"] [default: "table"]');
   });
 
   it.each([120, 100, 80, 60].flatMap((width) => [[], ['analyze'], ['show'], ['explain']].map((command) => ({ width, command }))))(

@@ -1,16 +1,16 @@
 import type { Argv, CommandModule } from 'yargs';
-import type { Analysis } from '../../analysis.ts';
-import { type Confidence, confidences, isAtLeast, type Severity, severities } from '../../diagnose/kind.ts';
-import type { AnalysisDocument } from '../../report/json.ts';
+import type { Confidence, Severity } from '../../diagnose/kind.ts';
 import type { Usage } from '../arguments.ts';
-import { Exit, type Io, UsageError, worstExit } from '../io.ts';
+import { type Io, UsageError } from '../io.ts';
 import { layoutOf } from '../layout.ts';
 import * as options from '../options.ts';
 import { type ReadOptions, readCaptures, tellProblems } from '../read.ts';
+import { RecordLines } from '../record-lines.ts';
+import { exitOf } from '../verdict.ts';
 
 interface AnalyzeOptions extends ReadOptions {
   json?: boolean | undefined;
-  format: 'table' | 'json';
+  format: 'table' | 'json' | 'ndjson';
   records: boolean;
   minConfidence: Confidence;
   severity: Severity;
@@ -22,7 +22,7 @@ interface AnalyzeOptions extends ReadOptions {
 export const analyzeUsage: Usage = {
   options: {
     json: options.json,
-    format: options.format,
+    format: options.reportFormat,
     records: options.records,
     'max-records': options.maxRecords,
     'min-confidence': options.minConfidence,
@@ -46,28 +46,34 @@ export const analyze = (io: Io, done: (exit: number) => void): CommandModule<obj
       .positional('captures', { type: 'string', array: true, demandOption: true, describe: 'Capture files: pcap, pcapng; gzip, zstd, lz4' })
       .options(analyzeUsage.options) as unknown as Argv<AnalyzeOptions>,
   handler: async (given) => {
-    const asJson = given.json ?? given.format === 'json';
-    if (given.records && !asJson)
-      throw new UsageError('--records needs --json (or --format json); `fluxcap show` prints records for people');
+    const format = given.json ? 'json' : given.format;
+    if (given.records && format === 'table')
+      throw new UsageError('--records needs --json or --format ndjson; `fluxcap show` prints records for people');
     const { recordKinds } = await import('../../track/records.ts');
-    const { analysisDocument, jsonText } = await import('../../report/json.ts');
-    const analysis = await readCaptures(io, given, given.records && asJson ? new Set(recordKinds) : new Set());
+    const { analysisDocument } = await import('../../report/json.ts');
+    const lines = format === 'ndjson' ? new RecordLines(io, await import('../../report/ndjson.ts')) : undefined;
+    const analysis = await readCaptures(io, given, given.records ? new Set(recordKinds) : new Set(), lines);
     const shown = { severity: given.severity, minConfidence: given.minConfidence };
-    const document = analysisDocument(analysis, shown, given.records);
-    if (asJson) {
-      await io.out(jsonText(document));
-    } else {
-      const { analysisReport } = await import('../../report/table.ts');
-      await io.out(analysisReport(document, await layoutOf(io, given.color)));
+    const document = analysisDocument(analysis, shown, given.records && format === 'json');
+    switch (format) {
+      case 'json': {
+        const { jsonText } = await import('../../report/json.ts');
+        await io.out(jsonText(document));
+        break;
+      }
+      case 'ndjson': {
+        const { documentLines } = await import('../../report/ndjson.ts');
+        await lines?.flush();
+        for (const line of documentLines(document)) await io.out(line);
+        break;
+      }
+      case 'table': {
+        const { analysisReport } = await import('../../report/table.ts');
+        await io.out(analysisReport(document, await layoutOf(io, given.color)));
+        break;
+      }
     }
     tellProblems(io, analysis);
-    done(worstExit(isUnread(document) ? Exit.Unread : Exit.Done, isMet(analysis, given) ? Exit.Met : Exit.Done));
+    done(exitOf(analysis, given));
   },
 });
-
-const isUnread = ({ inputs }: AnalysisDocument): boolean => inputs.some(({ problems }) => problems.some(({ lost }) => lost));
-
-/** Whatever `--severity` hides counts here; `--min-confidence` says what is believed at all. */
-const isMet = ({ findings }: Analysis, { failOn, minConfidence }: AnalyzeOptions): boolean =>
-  failOn !== undefined &&
-  findings.some((each) => isAtLeast(severities, each.severity, failOn) && isAtLeast(confidences, each.confidence, minConfidence));
