@@ -4,17 +4,20 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join, resolve } from 'node:path';
 import process from 'node:process';
 
-/** Packages that would push others off the machine (ntpsec its time daemon): they are unpacked below this folder, and not installed. */
+/** Packages that would push others off the machine (ntpsec its time daemon) or open it (openssh-server): they are unpacked below this folder, not installed. */
 const UNPACKED = resolve(import.meta.dirname, '..', '.programs');
 
 /** @type {Record<string, string>} */
-const TO_UNPACK = { ntpd: 'ntpsec' };
+const TO_UNPACK = { ntpd: 'ntpsec', sshd: 'openssh-server' };
 
 /** Where programs are looked for; Debian keeps those of daemons where only root's PATH looks. */
 export const PATH = [process.env.PATH, '/usr/sbin', '/sbin', join(UNPACKED, 'usr', 'sbin')].join(':');
 
+/** What is needed to capture live in namespaces, by ssh too. They take root. */
+export const LIVE_PROGRAMS = ['tcpdump', 'dumpcap', 'ip', 'ping', 'setpriv', 'ssh', 'sshd', 'ssh-keygen'];
+
 /** What tests compare with. */
-export const TEST_PROGRAMS = ['tshark', 'tcpdump', 'zstd', 'lz4'];
+export const TEST_PROGRAMS = ['tshark', 'tcpdump', 'zstd', 'lz4', ...(process.getuid?.() === 0 ? LIVE_PROGRAMS : [])];
 
 /** Programs, and files, that tests or labs (captures/…/make.sh --needs) name, where their package is called otherwise. @type {Record<string, string>} */
 const PACKAGES = {
@@ -29,6 +32,7 @@ const PACKAGES = {
   cmp: 'diffutils',
   dig: 'bind9-dnsutils',
   dnsmasq: 'dnsmasq-base',
+  dumpcap: 'wireshark-common',
   'in.tftpd': 'tftpd-hpa',
   ip: 'iproute2',
   mktemp: 'coreutils',
@@ -38,6 +42,8 @@ const PACKAGES = {
   ping: 'iputils-ping',
   setpriv: 'util-linux',
   ss: 'iproute2',
+  ssh: 'openssh-client',
+  'ssh-keygen': 'openssh-client',
   swanctl: 'strongswan-swanctl',
   sysctl: 'procps',
   tftp: 'tftp-hpa',
