@@ -16,7 +16,7 @@ lab_begin() {
   name=$(basename "$here")
   if [ "${LAB_INSIDE:-}" = "$0" ]; then
     unset LAB_INSIDE
-    lab=$FLUXCAP_LAB tmp=$LAB_TMP lab_captures=() lab_hosts=() lab_taken=()
+    lab=$FLUXCAP_LAB tmp=$LAB_TMP lab_captures=() lab_hosts=() lab_taken=() lab_watchers=()
     # Where programs keep their histories and settings.
     export HOME=$tmp
     return
@@ -246,12 +246,46 @@ capture() {
   lab_captures+=("$pid:$file")
   lab_taken+=("$node:$file")
   until_log "$file.log" 'listening on' 5
+  [ -z "${FLUXCAP_WATCH:-}" ] || watch_live "$node" "$card" "$file" "$@"
+}
+
+# watch_live NODE CARD FILE [-s SNAPLEN] [FILTER]: what is captured is watched too, by the command in FLUXCAP_WATCH (`fluxcap live …`). What it says goes to
+# FLUXCAP_WATCH_INTO: FILE.ndjson, and, as it was before the end, FILE.before-end.ndjson.
+watch_live() {
+  local node=$1 card=$2 file=$3 options=()
+  shift 3
+  if [ "${1:-}" = -s ]; then
+    options=(--snaplen "$2")
+    shift 2
+  fi
+  # shellcheck disable=SC2086 # a command with its arguments
+  ip netns exec "$lab-$node" $FLUXCAP_WATCH "${options[@]}" --filter "$*" "$card" >"$tmp/$file.ndjson" 2>"$tmp/$file.live.log" &
+  lab_watchers+=("$!:$file")
+  until_log "$file.live.log" 'listening on' 20
+}
+
+# End what watches live, and keep what it said. What was seen last has its time to be told before that.
+watched_live() {
+  local each file
+  pause 3
+  for each in "${lab_watchers[@]}"; do
+    file=${each#*:}
+    cp "$tmp/$file.ndjson" "$FLUXCAP_WATCH_INTO/$file.before-end.ndjson"
+  done
+  for each in "${lab_watchers[@]}"; do kill -INT "${each%%:*}" 2>/dev/null || true; done
+  for each in "${lab_watchers[@]}"; do
+    file=${each#*:}
+    wait "${each%%:*}" || die 1 "watching $file live: status $?: $(cat "$tmp/$file.live.log")"
+    cp "$tmp/$file.ndjson" "$FLUXCAP_WATCH_INTO/"
+  done
+  lab_watchers=()
 }
 
 # captured: ends the captures, and keeps their files, and context.json, if none of them lost a packet.
 captured() {
   local each file
   pause 1.5
+  [ -z "${FLUXCAP_WATCH:-}" ] || watched_live
   for each in "${lab_captures[@]}"; do
     stop "${each%%:*}"
     file=${each#*:}

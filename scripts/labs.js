@@ -61,17 +61,18 @@ export function hindrance() {
  * @param {readonly Lab[]} wanted
  * @param {object} [options]
  * @param {(lab: Lab) => string} [options.into] where a lab puts its captures; else its own folder
+ * @param {(lab: Lab) => Record<string, string>} [options.env] more for a lab's environment
  * @param {number} [options.jobs]
  * @param {(text: string) => void} [options.say] progress, as it comes
  * @param {AbortSignal} [options.signal]
  * @returns {Map<string, Promise<Outcome>>} by name
  */
-export function runLabs(wanted, { into, jobs = JOBS, say = () => {}, signal } = {}) {
+export function runLabs(wanted, { into, env = () => ({}), jobs = JOBS, say = () => {}, signal } = {}) {
   /** @type {Array<() => Promise<void>>} */
   const starts = [];
   const outcome = (/** @type {Lab} */ lab) =>
     new Promise((resolve, reject) => {
-      starts.push(() => runLab(lab, into?.(lab), say, signal).then(resolve, reject));
+      starts.push(() => runLab(lab, into?.(lab), env(lab), say, signal).then(resolve, reject));
     });
   const outcomes = new Map(wanted.map((lab) => [lab.name, outcome(lab)]));
   const lane = async () => {
@@ -84,15 +85,16 @@ export function runLabs(wanted, { into, jobs = JOBS, say = () => {}, signal } = 
 /**
  * @param {Lab} lab
  * @param {string | undefined} folder
+ * @param {Record<string, string>} more
  * @param {(text: string) => void} say
  * @param {AbortSignal} [signal]
  * @returns {Promise<Outcome>}
  */
-function runLab({ name }, folder, say, signal) {
+function runLab({ name }, folder, more, say, signal) {
   const begun = performance.now();
   const mark = newMark();
   if (signal?.aborted) return Promise.resolve({ mark, status: 130, output: 'not started\n', seconds: 0 });
-  const env = { ...process.env, PATH, FLUXCAP_LAB: mark };
+  const env = { ...process.env, PATH, ...more, FLUXCAP_LAB: mark };
   const child = spawn(join(captures, name, 'make.sh'), folder === undefined ? [] : [folder], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env,

@@ -1,14 +1,17 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hindrance, labs, newMark, runLabs } from '../scripts/labs.js';
 import { missingPrograms, PATH } from '../scripts/programs.js';
+import { analyzeSources } from '../src/analysis.ts';
+import { openPath } from '../src/capture/node/file.ts';
 import { root } from './tools/captures.ts';
 import { checkContext } from './tools/context.ts';
 import { analyzeAll, statedCaptures, toBeFound, told } from './tools/statements.ts';
+import { essence, findingsOfLines } from './tools/watched.ts';
 
 /*
  * Makes every bundled capture again, with the real software, and looks whether the same is found in it: kinds, subjects, severity, confidence. Needs root,
@@ -80,8 +83,17 @@ describe.skipIf(why !== undefined)(`labs${why === undefined ? '' : ` (${why})`}`
   beforeAll(() => {
     before = traces();
     folder = mkdtempSync(join(tmpdir(), 'fluxcap-labs-'));
-    outcomes = runLabs(possible, { into: ({ name }) => join(folder, name), signal: ending.signal });
+    outcomes = runLabs(possible, { into: ({ name }) => join(folder, name), env: watchedBy, signal: ending.signal });
   });
+
+  /** Every capture is watched live too, by one backend or the other. */
+  const watchedBy = ({ name }: { name: string }): Record<string, string> => {
+    const backend = possible.findIndex((lab) => lab.name === name) % 2 === 0 ? 'tcpdump' : 'libpcap';
+    const options = `--format ndjson --severity info --min-confidence possible --backend ${backend}`;
+    mkdirSync(watchedIn(name));
+    return { FLUXCAP_WATCH: `${process.execPath} ${join(root, 'bin/fluxcap.js')} live ${options}`, FLUXCAP_WATCH_INTO: watchedIn(name) };
+  };
+  const watchedIn = (name: string): string => join(folder, `${name}.watched`);
 
   afterAll(async () => {
     ending.abort();
@@ -154,6 +166,22 @@ describe.skipIf(why !== undefined)(`labs${why === undefined ? '' : ` (${why})`}`
     },
   );
 
+  it.each(possible)('$name: what is found live is what is found in the files', { timeout: LAB_MS }, async ({ name }) => {
+    const outcome = await outcomes.get(name);
+    if (outcome?.status !== 0) expect.fail(`status ${outcome?.status}`);
+    const files = readdirSync(join(folder, name)).filter((file) => CAPTURE.test(file));
+    expect(files.length).toBeGreaterThan(0);
+    for (const file of files) {
+      const { findings } = await analyzeSources([{ path: file, open: () => openPath(join(folder, name, file)) }]);
+      const live = findingsOfLines(join(watchedIn(name), `${file}.ndjson`));
+      expect({ file, found: [...live.values()].map(essence).sort() }).toEqual({ file, found: findings.map(essence).sort() });
+      // While it happened, not only at the end.
+      const before = findingsOfLines(join(watchedIn(name), `${file}.before-end.ndjson`));
+      const incidents = findings.filter(({ severity }) => severity === 'error' || severity === 'warning').map(({ id }) => id);
+      expect({ file, missing: incidents.filter((id) => !before.has(id)) }).toEqual({ file, missing: [] });
+    }
+  });
+
   it('leave no file behind, when all are done', { timeout: LAB_MS }, async () => {
     await Promise.all(outcomes.values());
     expect(traces().filter((path) => !before.includes(path))).toEqual([]);
@@ -162,6 +190,8 @@ describe.skipIf(why !== undefined)(`labs${why === undefined ? '' : ` (${why})`}`
   for (const lab of all.filter((each) => missingFor(each) !== ''))
     it(`${lab.name}: makes captures`, ({ skip }) => skip(`${missingFor(lab)} missing`));
 });
+
+const CAPTURE = /\.pcap(ng)?$/;
 
 /** All but what is written by hand. */
 const filesMadeBy = (name: string): string[] =>

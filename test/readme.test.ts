@@ -197,7 +197,7 @@ describe('tables', () => {
     expect(written).toEqual(commands);
   });
 
-  it.each(['analyze', 'show', 'explain'])('name the options of %s, their defaults and choices', async (command) => {
+  it.each(['analyze', 'live', 'show', 'explain', 'interfaces'])('name the options of %s, their defaults and choices', async (command) => {
     const options = optionsIn(await help(command));
     const written = rows.filter(({ of }) => of.includes(command));
     const inOrder = (list: readonly { name: string; default: string }[]) => list.map((each) => `--${each.name} ${each.default}`).sort();

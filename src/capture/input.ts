@@ -233,9 +233,9 @@ export class CaptureInput {
   private failed(error: unknown): void {
     const kind = this.compression === null ? 'unreadable' : 'bad-compression';
     const at = this.options.live
-      ? `after frame ${this.lastNumber}`
-      : `after ${this.bytes} ${this.compression === null ? '' : 'unpacked '}octets`;
-    this.problems.add(kind, this.bytes, this.lastNumber + 1, `${messageOf(error)} (${at})`);
+      ? `, after frame ${this.lastNumber}`
+      : ` (after ${this.bytes} ${this.compression === null ? '' : 'unpacked '}octets)`;
+    this.problems.add(kind, this.bytes, this.lastNumber + 1, `${messageOf(error)}${at}`);
     this.window.ended = true;
     this.hasFailed = true;
   }

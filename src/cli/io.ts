@@ -1,3 +1,5 @@
+import type { Terminal } from './live/view.ts';
+
 /** All that a command may touch outside: tests hand in one that collects text. */
 export interface Io {
   /** The result. Waits where the reader is slow. */
@@ -9,6 +11,8 @@ export interface Io {
   outIsTerminal: boolean;
   errIsTerminal: boolean;
   env: Readonly<Record<string, string | undefined>>;
+  /** Standard output, where it is a terminal: for what is redrawn on it. */
+  terminal?: Terminal;
   /** Redraws a line on standard error; undefined takes it away. */
   status?(line: string | undefined): void;
 }

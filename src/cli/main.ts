@@ -3,12 +3,14 @@ import { VERSION } from '../version.ts';
 import { readArguments } from './arguments.ts';
 import { analyzeUsage } from './commands/analyze.ts';
 import { explainUsage } from './commands/explain.ts';
+import { interfacesUsage } from './commands/interfaces.ts';
+import { liveUsage } from './commands/live.ts';
 import { showUsage } from './commands/show.ts';
 import { Exit, type Io, UsageError } from './io.ts';
 import { nodeIo } from './node-io.ts';
 import { readyText } from './ready-text.ts';
 
-const USAGES = { analyze: analyzeUsage, show: showUsage, explain: explainUsage };
+const USAGES = { analyze: analyzeUsage, live: liveUsage, show: showUsage, explain: explainUsage, interfaces: interfacesUsage };
 
 /** Help is read, not filled: longer lines are hard on the eye. */
 const WIDEST_HELP = 120;

@@ -23,6 +23,7 @@ export function nodeIo(): Io {
     outIsTerminal: stdout.isTTY === true,
     errIsTerminal: stderr.isTTY === true,
     env: process.env,
+    ...(stdout.isTTY ? { terminal: stdout } : {}),
     ...(stderr.isTTY ? { status: statusLine() } : {}),
   };
 }

@@ -5,8 +5,10 @@ import { VERSION } from '../version.ts';
 export const HELP_ARGUMENTS: readonly (readonly string[])[] = [
   ['--help'],
   ['analyze', '--help'],
+  ['live', '--help'],
   ['show', '--help'],
   ['explain', '--help'],
+  ['interfaces', '--help'],
 ];
 
 /**

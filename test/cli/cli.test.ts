@@ -107,8 +107,11 @@ describe('exit status', () => {
     [['explain', 'nothing'], 'explain: expected one of arp-flux'],
     [['explain', '--', '-nothing'], 'explain: expected one of arp-flux'],
     [['explain', 'arp-flux', 'arp-unanswered'], 'explain: expected one kind at most, got "arp-flux arp-unanswered"'],
-    [['live', 'eth0'], '"live" is neither a command (analyze, show, explain) nor a file\n'],
-    [['--json', 'shwo'], '"shwo" is neither a command (analyze, show, explain) nor a file; did you mean show?'],
+    [['live'], 'no interface was named'],
+    [['live', 'any', 'eth0'], '"any" stands for all interfaces: name it alone'],
+    [['live', 'eth0', 'eth0'], '"eth0" is named twice'],
+    [['interfaces', 'eth0'], 'interfaces: expected no words, got "eth0"'],
+    [['--json', 'shwo'], '"shwo" is neither a command (analyze, live, show, explain, interfaces) nor a file; did you mean show?'],
     [['two.pcap', '--severity', 'awful'], '--severity: expected one of error, warning, notice or info, got "awful"'],
     [['two.pcap', '--severity'], '--severity: expected one of error, warning, notice or info, got nothing'],
     [['--fail-on', '--json', 'two.pcap'], '--fail-on: expected one of error, warning, notice or info, got "--json"'],
@@ -364,7 +367,7 @@ describe('help and version', () => {
     const { stdout, exit } = await fluxcap('--help');
     expect(exit).toBe(0);
     for (const option of OPTIONS) expect(stdout).toContain(option);
-    for (const absent of ['live', 'check', 'context', 'sarif', '--html', '--metrics']) expect(stdout).not.toContain(absent);
+    for (const absent of ['check', 'context', 'sarif', '--html']) expect(stdout).not.toContain(absent);
   });
 
   it('name the commands, the records, the exit statuses, and examples', async () => {

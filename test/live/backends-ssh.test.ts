@@ -98,7 +98,7 @@ describe.skipIf(why !== undefined)(`live backends through ssh${why === undefined
     expect((await killed.end()).ended).toEqual({ error: 'tcpdump on gw ended (status 137)' });
     const gone = await LiveRun.open(host, { ssh });
     namespace.ip('link', 'delete', 'v0');
-    expect((await gone.end()).ended).toEqual({ error: 'v0 is gone (tcpdump on gw: pcap_loop: The interface disappeared)' });
+    expect((await gone.end()).ended).toEqual({ error: 'the interface is gone (tcpdump on gw: pcap_loop: The interface disappeared)' });
     addCable(namespace);
   });
 

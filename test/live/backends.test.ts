@@ -122,7 +122,7 @@ describe.skipIf(why !== undefined)(`live backends${why === undefined ? '' : ` ($
           }
           namespace.ip('link', 'delete', 'v0');
           const { ended } = await run.end();
-          expect(ended?.error).toMatch(backend === 'cap' ? /the interface went down or away/ : /^v0 is gone( \(.*\))?$/);
+          expect(ended?.error).toMatch(backend === 'cap' ? /the interface went down or away/ : /^the interface is gone( \(.*\))?$/);
           expect((await framesOf(run.path)).frames).toHaveLength(TEXTS.length);
           addCable(namespace);
         }

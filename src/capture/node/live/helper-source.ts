@@ -51,7 +51,7 @@ function endWithUs(child: ChildProcess): void {
   if (watchesExit) return;
   watchesExit = true;
   process.on('exit', () => {
-    for (const each of running) each.kill('SIGTERM');
+    for (const each of running) each.kill('SIGKILL');
   });
 }
 
@@ -197,8 +197,8 @@ export class HelperSource implements LiveSource {
   private epitaph({ status, signal }: Ending): string {
     const { name } = this.attachment;
     const words = this.helper.lastWords(this.said);
-    if (words !== null && GONE.test(words)) return `${this.interface} is gone (${name}: ${words})`;
-    if (this.missed > 1) return `${this.interface} is gone`;
+    if (words !== null && GONE.test(words)) return `the interface is gone (${name}: ${words})`;
+    if (this.missed > 1) return 'the interface is gone';
     const how = signal === null ? `status ${status}` : `signal ${signal}`;
     return words === null ? `${name} ended (${how})` : `${name} ended (${how}): ${words}`;
   }

@@ -211,7 +211,7 @@ export class LibPcapSource implements LiveSource {
   private failure(): Error {
     const words = this.pcap.pcap_geterr(this.handle);
     this.toDrain = 0;
-    return new Error(GONE.test(words) ? `${this.interface} is gone (libpcap: ${words})` : `libpcap ended on ${this.interface}: ${words}`);
+    return new Error(GONE.test(words) ? `the interface is gone (libpcap: ${words})` : `libpcap ended on ${this.interface}: ${words}`);
   }
 
   /** Octets that libpcap wrote since it was asked last; it will write from the start again. */

@@ -1,0 +1,218 @@
+import type { InterfaceNames, LiveRequest, LiveSource } from '../../capture/live.ts';
+import { LiveError } from '../../capture/node/live/error.ts';
+import { interfaceNames } from '../../capture/node/live/names.ts';
+import { openLive } from '../../capture/node/live/open.ts';
+import type { Severity } from '../../diagnose/kind.ts';
+import type { News } from '../../live/news.ts';
+import { FlightRecorder } from '../../live/recorder.ts';
+import { LiveSession } from '../../live/session.ts';
+import type { LiveStatus } from '../../live/status.ts';
+import { isShown, type Shown } from '../../report/json.ts';
+import { dropsOf } from '../../report/live-lines.ts';
+import { RecordStore, recordKinds } from '../../track/records.ts';
+import type { TrackerOptions } from '../../track/trackers.ts';
+import type { Io } from '../io.ts';
+import { exitOf } from '../verdict.ts';
+import { EvidenceFolder } from './evidence-folder.ts';
+import type { MetricsAddress, MetricsServer } from './metrics.ts';
+import { nodePulse } from './pulse.ts';
+import { Signals } from './signals.ts';
+import { DocumentTeller, LineTeller, ObjectTeller, type Teller } from './tellers.ts';
+import { ViewTeller } from './view-teller.ts';
+
+/** What a live run is asked to do. */
+export interface LiveRunOptions extends Pick<TrackerOptions, 'local' | 'wireguardPeers'> {
+  interfaces: readonly string[];
+  request: Omit<LiveRequest, 'interface'>;
+  format: 'table' | 'json' | 'ndjson';
+  records: boolean;
+  maxRecords: number;
+  shown: Shown;
+  failOn: Severity | undefined;
+  color: boolean;
+  quiet: boolean;
+  durationSec: number | undefined;
+  mostPackets: number | undefined;
+  /** Octets of memory for the latest packets. */
+  ring: number;
+  evidenceDir: string | undefined;
+  metrics: MetricsAddress | undefined;
+}
+
+/** Captures, analyses and tells until it is over; gives the exit status. */
+export async function runLive(io: Io, options: LiveRunOptions): Promise<number> {
+  const signals = new Signals();
+  try {
+    return await openAndRun(io, options, signals);
+  } finally {
+    signals.close();
+  }
+}
+
+async function openAndRun(io: Io, options: LiveRunOptions, signals: Signals): Promise<number> {
+  const names = interfaceNames(options.request.ssh);
+  let sources: LiveSource[];
+  try {
+    // First: a connection for the names would be captured later.
+    await names.refresh().catch(refuseWithoutHost);
+    sources = await openAll(options);
+  } catch (error) {
+    if (!(error instanceof LiveError)) throw error;
+    io.err(`fluxcap: ${error.message}\n`);
+    return error.exit;
+  }
+  const teller = await tellerOf(io, options);
+  try {
+    const run = await LiveRun.prepare(options, sources, names, teller);
+    return await run.run(signals);
+  } finally {
+    if (teller instanceof ViewTeller) teller.close();
+    for (const source of sources) await source.close?.();
+  }
+}
+
+/** Where names cannot be read the numbers of interfaces must do; without a connection there is nothing to capture. */
+function refuseWithoutHost(error: unknown): void {
+  if (error instanceof LiveError && error.fault === 'ssh') throw error;
+}
+
+/** All interfaces at once; where one cannot be opened, none is. */
+async function openAll({ interfaces, request }: LiveRunOptions): Promise<LiveSource[]> {
+  const opened = await Promise.allSettled(interfaces.map((name) => openLive({ ...request, interface: name })));
+  const sources = opened.flatMap((each) => (each.status === 'fulfilled' ? each.value : []));
+  const refused = opened.find((each) => each.status === 'rejected');
+  if (!refused) return sources;
+  for (const source of sources) await source.close?.();
+  throw refused.reason;
+}
+
+async function tellerOf(io: Io, { format, shown, color, records }: LiveRunOptions): Promise<Teller> {
+  const told = { shown, color, records };
+  if (format === 'json') return new DocumentTeller(io, told);
+  if (format === 'ndjson') return new ObjectTeller(io, told, await import('../../report/ndjson.ts'));
+  const isDumb = io.env.TERM === 'dumb';
+  return io.terminal && !isDumb ? new ViewTeller(io, io.terminal, told) : new LineTeller(io, told);
+}
+
+/** What one run consists of, and who gets what of it. */
+class LiveRun {
+  private readonly options: LiveRunOptions;
+  private readonly teller: Teller;
+  private readonly session: LiveSession;
+  private readonly sources: readonly LiveSource[];
+  private evidence: EvidenceFolder | undefined;
+  private metrics: MetricsServer | undefined;
+  /** Problems of each input that were told already. */
+  private readonly toldProblems: number[];
+
+  static async prepare(options: LiveRunOptions, sources: readonly LiveSource[], names: InterfaceNames, teller: Teller): Promise<LiveRun> {
+    const recorder = options.evidenceDir !== undefined && options.ring > 0 ? new FlightRecorder(options.ring, sources.length) : undefined;
+    const run = new LiveRun(options, sources, teller, names, recorder);
+    if (recorder && options.evidenceDir !== undefined) {
+      run.evidence = await EvidenceFolder.open({
+        directory: options.evidenceDir,
+        recorder,
+        names,
+        inputs: sources.map((source) => source.interface),
+        wrote: ({ path }) => run.say(`wrote ${path}`),
+        failed: (message) => run.say(message),
+      });
+    }
+    if (options.metrics !== undefined) {
+      const { MetricsServer } = await import('./metrics.ts');
+      run.metrics = await MetricsServer.start(options.metrics, {
+        status: () => run.session.status(),
+        ...(recorder ? { recorder: () => recorder.status } : {}),
+      });
+    }
+    return run;
+  }
+
+  private constructor(
+    options: LiveRunOptions,
+    sources: readonly LiveSource[],
+    teller: Teller,
+    names: InterfaceNames,
+    recorder: FlightRecorder | undefined,
+  ) {
+    const { local, wireguardPeers, shown, durationSec, mostPackets, records, maxRecords } = options;
+    this.options = options;
+    this.sources = sources;
+    this.teller = teller;
+    this.toldProblems = sources.map(() => 0);
+    this.session = new LiveSession(sources, {
+      pulse: nodePulse,
+      local,
+      wireguardPeers,
+      records: new RecordStore(new Set(records ? recordKinds : []), maxRecords, teller.records),
+      isShown: (finding) => isShown(finding, shown),
+      interfaceName: (index) => names.nameOf(index),
+      ...(recorder ? { recorder } : {}),
+      ...(durationSec === undefined ? {} : { durationSec }),
+      ...(mostPackets === undefined ? {} : { mostPackets }),
+      drain: () => teller.records?.drain(),
+      onNews: (news) => this.tell(news),
+      onStatus: (status) => this.follow(status),
+    });
+  }
+
+  async run(signals: Signals): Promise<number> {
+    const { session, teller, options } = this;
+    try {
+      await session.open();
+      signals.handlers = { end: () => session.stop(), report: () => void this.report() };
+      if (!options.quiet) this.say(this.beginning());
+      await teller.begin(session);
+      const analysis = await session.run();
+      await this.evidence?.end();
+      await teller.summary(analysis, true);
+      this.tellDrops();
+      return exitOf(analysis, { failOn: options.failOn, minConfidence: options.shown.minConfidence });
+    } finally {
+      await this.metrics?.close();
+    }
+  }
+
+  /** `listening on any with tcpdump, 2048 octets of each packet; Ctrl-C ends with the summary`. */
+  private beginning(): string {
+    const { request } = this.options;
+    const where = request.ssh === null ? '' : ` of ${request.ssh}`;
+    const what = this.sources.map((source) => `${source.interface}${where} with ${source.backend}`).join(', ');
+    const filter = request.filter === '' ? '' : `, filter "${request.filter}"`;
+    const metrics = this.metrics ? `; metrics at ${this.metrics.url}` : '';
+    return `listening on ${what}, up to ${request.snaplen} octets of each packet${filter}${metrics}; Ctrl-C ends with the summary`;
+  }
+
+  private async tell(news: readonly News[]): Promise<void> {
+    for (const each of news) {
+      this.evidence?.told(each);
+      this.metrics?.told(each);
+    }
+    await this.teller.news(news);
+  }
+
+  private follow(status: LiveStatus): void {
+    if (status.at !== null) this.evidence?.tick(status.at);
+    for (const [i, { path, problems }] of status.inputs.entries()) {
+      for (const { kind, message, lost } of problems.slice(this.toldProblems[i] ?? 0))
+        this.say(`${path}: ${lost ? '' : 'note: '}${message} [${kind}]`);
+      this.toldProblems[i] = problems.length;
+    }
+    this.teller.status?.(status);
+  }
+
+  private async report(): Promise<void> {
+    await this.teller.summary(this.session.soFar(), false);
+  }
+
+  private tellDrops(): void {
+    for (const { path, drops } of this.session.status().inputs) {
+      const lost = dropsOf([{ drops }]) ?? 0;
+      if (lost > 0) this.say(`${path}: ${lost} packets were dropped before they could be read: what rests on absence is less sure`);
+    }
+  }
+
+  private say(text: string): void {
+    this.teller.say(`fluxcap: ${text}\n`);
+  }
+}

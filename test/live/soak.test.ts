@@ -1,0 +1,82 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { trendOf } from '../../bench/live/memory.ts';
+import { type SoakResult, soak } from '../../bench/live/soak.ts';
+import { root } from '../tools/captures.ts';
+import { hindranceForNamespaces } from '../tools/netns.ts';
+
+/*
+ * A minute under load, with evidence and metrics on: every packet a new conversation or the answer to one, so that all tables are full within seconds, and
+ * incidents that go on. In between the process is halted, so that the kernel has to drop packets. What is asserted are counts and memory; times depend on what
+ * else the machine does. It asks for less than the machine can do, and gives way to other tests. `npm run bench:live -- soak` does the same for longer, and faster.
+ */
+const SECONDS = 60;
+const RATE = 30_000;
+const HALT = { after: 12, seconds: 8 };
+/** Tables, ring and compiled code have the size that they keep: the halt is over, and what was missed has been caught up with. */
+const WARM_UP_SEC = 30;
+/** A leak of this many octets a packet would be seen. */
+const LEAK_OCTETS = 4;
+const MINUTES_OF_PATIENCE_MS = 240_000;
+/** Of the sender: eight clients with a wrong source, four hosts with two addresses each that answer from two cards. */
+const CLIENTS = 8;
+const ADDRESSES = 8;
+
+const why = hindranceForNamespaces(['tcpdump', 'cc', 'nice', 'sysctl']);
+
+describe.skipIf(why !== undefined)(`fluxcap live for a minute under load${why === undefined ? '' : ` (${why})`}`, () => {
+  let result: SoakResult;
+
+  beforeAll(async () => {
+    result = await soak({
+      project: root,
+      backend: 'tcpdump',
+      seconds: SECONDS,
+      rate: RATE,
+      newFlowsPerSecond: RATE / 2,
+      incidentsPerSecond: 5,
+      halt: HALT,
+      niceness: 10,
+    });
+  }, MINUTES_OF_PATIENCE_MS);
+
+  it('ends by itself, and not before its time', () => {
+    expect(result.said).toContain('listening on');
+    expect(result.status).toBe(0);
+    expect(result.ranSeconds).toBeGreaterThan(SECONDS - 1);
+  });
+
+  it('counts each packet as analysed or as dropped, as many as its helper says', () => {
+    const { sent, arrived, packets, dropped, droppedByHelper, decoded } = result;
+    expect(arrived).toBe(sent);
+    expect(dropped).toBeGreaterThan(0);
+    expect(dropped).toBe(droppedByHelper);
+    expect(packets + (dropped ?? 0)).toBe(sent);
+    expect(decoded).toBe(packets);
+  });
+
+  it('takes no more memory as packets go by', () => {
+    const { samples, sent, seconds, stateEvicted } = result;
+    // Without that nothing would have been full.
+    expect(stateEvicted).toBeGreaterThan(0);
+    const { slope } = trendOf(samples, WARM_UP_SEC);
+    expect(slope).toBeLessThan((LEAK_OCTETS * sent) / seconds);
+  });
+
+  it('tells each finding once, updates it at growing distances, and writes it once', () => {
+    const { findings, evidenceFiles } = result;
+    const ids = findings.map(({ id }) => id).sort();
+    expect(ids.filter((id) => id.startsWith('udp-reply-wrong-source:'))).toHaveLength(CLIENTS);
+    expect(ids.filter((id) => id.startsWith('arp-flux:'))).toHaveLength(ADDRESSES);
+    expect(ids).toHaveLength(CLIENTS + ADDRESSES);
+    expect(findings.filter(({ news, ended }) => news !== 1 || ended !== 0)).toEqual([]);
+    // After ten seconds, twenty more, forty more; and at the end.
+    expect(findings.filter(({ updates }) => updates < 1 || updates > 5)).toEqual([]);
+    expect(evidenceFiles).toHaveLength(ids.length);
+  });
+
+  it('serves metrics meanwhile', () => {
+    const metrics = result.samples.map((sample) => sample.metrics).filter((each) => each !== null);
+    expect(metrics.length).toBeGreaterThan(0);
+    expect(metrics.at(-1)?.fluxcap_packets_total).toBeLessThanOrEqual(result.packets);
+  });
+});
