@@ -30,6 +30,8 @@ export interface AnalysisStats {
 
 /** Steps back up to this are what several queues and clocks of a host make; a larger one begins a new capture. */
 const STEP_BACK_SEC = 1;
+/** Losses make what rests on absence less sure for this long. Those of a file are known when all of it was read: they count for the whole. */
+const DROPS_SEC = 600;
 /** The years that RFC 3339 can write. */
 const EARLIEST_SEC = -62_167_219_200;
 const LATEST_SEC = 253_402_300_799;
@@ -52,6 +54,10 @@ export class Analyzer {
   private latest = Number.NEGATIVE_INFINITY;
   private readonly unsupported = new Set<string>();
   private readonly badTimes = new Set<number>();
+  private isConcluded = false;
+  /** Losses that were told so far, and the latest time at which they were. */
+  private dropped = 0;
+  private droppedAt = Number.NEGATIVE_INFINITY;
 
   constructor(inputs: readonly CaptureInput[], records: RecordStore, options: AnalyzerOptions) {
     const { local = [], wireguardPeers = [], interfaceName, keep } = options;
@@ -86,17 +92,18 @@ export class Analyzer {
     this.trackers.pass(at);
   }
 
-  /** What is wrong by now, in the order of the report; nothing that is open is closed for it. */
+  /** What is wrong by now, in the order of the report; nothing that is open is closed for it. After `conclude` it is what that gave. */
   judgeSoFar(): Finding[] {
     const findings = this.findings.copy();
-    this.trackers.countOpen();
-    this.judge(findings);
+    this.interfaces.nameAgain();
+    if (!this.isConcluded) this.trackers.asIfOver(() => this.judge(findings));
     this.stats.stateEvicted = this.trackers.evicted + findings.evicted;
     return findings.list;
   }
 
   /** All frames were given: what is open is closed and judged. */
   conclude(): Finding[] {
+    this.isConcluded = true;
     this.trackers.finish();
     this.judge(this.findings);
     const { list } = this.findings;
@@ -145,7 +152,11 @@ export class Analyzer {
   }
 
   private judge(findings: Findings): void {
-    const drops = this.inputs.some((input) => (input.drops.kernel ?? 0) + (input.drops.interface ?? 0) > 0);
+    const dropped = this.inputs.reduce((sum, { drops }) => sum + (drops.kernel ?? 0) + (drops.interface ?? 0), 0);
+    if (dropped > this.dropped) this.droppedAt = this.latest;
+    this.dropped = dropped;
+    // In a run of weeks some packet is lost some day: that says nothing of today.
+    const drops = this.latest - this.droppedAt <= DROPS_SEC;
     const { arp, ndp, icmp, kinship, mismatches, neighbourhood, ownMacs, redundancy, relay, udp, wireguard } = this.trackers;
     diagnose(
       { arp, ndp, icmp, kinship, mismatches, neighbourhood, ownMacs, redundancy, relay, udp, wireguard, drops, end: this.latest },

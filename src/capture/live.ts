@@ -13,6 +13,8 @@ export interface LiveRequest {
   /** A BPF filter in the language of pcap-filter(7); empty: everything. */
   filter: string;
   snaplen: number;
+  /** Packets of several interfaces wait for each other: they should come soon, at some cost. */
+  isPrompt?: boolean | undefined;
   /** The machine that captures, as ssh(1) names it; null: this one. */
   ssh: string | null;
 }

@@ -30,6 +30,8 @@ export interface Problem {
 /** More places than this are counted, not listed: a file of garbage must not fill the report. */
 const MOST_PLACES = 100;
 
+const NONE = -1;
+
 /** The problems of one input, in the order they were met. */
 export class Problems {
   private readonly listed: Problem[] = [];
@@ -38,12 +40,18 @@ export class Problems {
 
   add(kind: ProblemKind, offset: number | null, frame: number | null, message: string): void {
     const lost = (LOST as readonly string[]).includes(kind);
-    if (this.listed.length < MOST_PLACES) {
-      this.listed.push({ kind, lost, offset, frame, message });
-    } else {
-      this.unlisted++;
-      this.unlistedLost ||= lost;
-    }
+    const isFull = this.listed.length >= MOST_PLACES;
+    // What was lost is not hidden by what was not.
+    const harmless = isFull && lost ? this.listed.findLastIndex((each) => !each.lost) : NONE;
+    if (harmless !== NONE) this.listed.splice(harmless, 1);
+    if (isFull) this.unlisted++;
+    if (!isFull || harmless !== NONE) this.listed.push({ kind, lost, offset, frame, message });
+    else this.unlistedLost ||= lost;
+  }
+
+  /** Those that are listed, each the same object every time. */
+  get places(): readonly Problem[] {
+    return this.listed;
   }
 
   get list(): Problem[] {

@@ -4,6 +4,10 @@ import type { Terminal } from './live/view.ts';
 export interface Io {
   /** The result. Waits where the reader is slow. */
   out(text: string): Promise<void>;
+  /** What happens when nobody reads the result any more, instead of the program's end. */
+  whenGone?(call: () => void): void;
+  /** From now on who reads the result is waited for no longer than this, all in all. */
+  hurry?(seconds: number): void;
   /** Progress, warnings and problems. */
   err(text: string): void;
   /** Columns of the terminal, or a usual number where there is none. */

@@ -1,3 +1,4 @@
+import { isatty } from 'node:tty';
 import { helpText } from '../report/help.ts';
 import { VERSION } from '../version.ts';
 import { readArguments } from './arguments.ts';
@@ -17,8 +18,23 @@ const WIDEST_HELP = 120;
 
 /** Runs the command line in this process and sets its exit status. */
 export async function main(args: readonly string[]): Promise<void> {
+  // What fails outside of all that is waited for must not look like a result either.
+  for (const event of ['uncaughtException', 'unhandledRejection']) {
+    process.on(event, (error: unknown) => {
+      process.stderr.write(bugReport(error));
+      process.exit(Exit.Bug);
+    });
+  }
+  const terminals = STREAMS.filter((fd) => isatty(fd));
   process.exitCode = await run(args, nodeIo());
+  // The terminal was closed meanwhile. Node.js 20 would end with a failed assertion, for it cannot set that terminal back.
+  if (terminals.some((fd) => !isatty(fd))) {
+    process.removeAllListeners('SIGHUP');
+    process.kill(process.pid, 'SIGHUP');
+  }
 }
+
+const STREAMS = [0, 1, 2];
 
 /** Runs the command line; gives the exit status. Mistakes of our own are told as such and never look like a result. */
 export async function run(args: readonly string[], io: Io): Promise<number> {

@@ -17,6 +17,7 @@ export const arpUnanswered: FindingKind<UnansweredDetails> = {
   kind: 'arp-unanswered',
   brief: 'nobody answers for an address that is asked for again and again',
   severity: 'notice',
+  endsByAbsence: true,
   subject: ['ip'],
   details: object({ requests: count, askers: list(text), spanSeconds: number }),
   means:

@@ -41,6 +41,8 @@ export interface FindingKind<D = unknown> {
   severity: Severity;
   /** It says that the capture cannot tell yet which of other kinds it is: what follows often does. */
   isPreliminary?: true;
+  /** It says that something is missing: where it is not found any more, that has come, and it is over. */
+  endsByAbsence?: true;
   /** Names of the subject's values, in the order of the id. */
   subject: readonly string[];
   /** JSON Schema of `details`. */

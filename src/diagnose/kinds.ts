@@ -43,7 +43,10 @@ export const findingKinds: readonly Omit<FindingKind, 'of'>[] = [
   wireguardHandshakeUnanswered,
 ];
 
-const PRELIMINARY: ReadonlySet<string> = new Set(findingKinds.flatMap(({ kind, isPreliminary }) => (isPreliminary ? kind : [])));
+const byName: ReadonlyMap<string, Omit<FindingKind, 'of'>> = new Map(findingKinds.map((each) => [each.kind, each]));
 
 /** Whether the kind says that the capture cannot tell yet. */
-export const isPreliminary = (kind: string): boolean => PRELIMINARY.has(kind);
+export const isPreliminary = (kind: string): boolean => byName.get(kind)?.isPreliminary === true;
+
+/** Whether the kind says that something is missing. */
+export const endsByAbsence = (kind: string): boolean => byName.get(kind)?.endsByAbsence === true;

@@ -1,5 +1,5 @@
 import type { Finding } from '../diagnose/finding.ts';
-import { isPreliminary } from '../diagnose/kinds.ts';
+import { endsByAbsence, isPreliminary } from '../diagnose/kinds.ts';
 import type { News, NewsKind } from './news.ts';
 
 /** Without new evidence for this long, in capture time, a finding is over. */
@@ -11,6 +11,9 @@ const OVER_SEC = 600;
 const HOLD_SEC = { certain: 0.25, likely: 3, possible: 3 } as const;
 /** For kinds that say only that the capture cannot tell yet which of others it is. */
 const HOLD_PRELIMINARY_SEC = 10;
+/** What was withdrawn before must hold for longer, each time twice as long. */
+const MOST_WITHDRAWN = 1000;
+const LONGEST_HOLD_SEC = 600;
 /** What goes on is told again after this long, then after twice as long, up to the last. */
 const FIRST_UPDATE_SEC = 10;
 const LAST_UPDATE_SEC = 600;
@@ -18,8 +21,9 @@ const LAST_UPDATE_SEC = 600;
 /** A finding of the latest judgement. */
 interface Case {
   finding: Finding;
-  /** Capture time of the first judgement in a row that found it. */
-  since: number;
+  /** Capture time of the first judgement in a row that found it as the user wants to see it, and of the latest one that found something new of it. */
+  since: number | undefined;
+  changedAt: number;
   /** As it was told last, and when; undefined where it was not told. */
   told: Finding | undefined;
   toldAt: number;
@@ -33,14 +37,16 @@ interface Case {
  */
 export class NewsDesk {
   private readonly cases = new Map<string, Case>();
+  /** How often a finding was withdrawn, by id; the latest ones. */
+  private readonly withdrawn = new Map<string, number>();
   private readonly isShown: (finding: Finding) => boolean;
 
-  /** @param isShown findings below what the user wants to see are no news */
+  /** @param isShown findings below what the user wants to see are no news; what was told is followed all the same */
   constructor(isShown: (finding: Finding) => boolean) {
     this.isShown = isShown;
   }
 
-  /** Ids of findings that are over. */
+  /** Ids of findings that are over, told or not. */
   get ended(): ReadonlySet<string> {
     return new Set([...this.cases].flatMap(([id, { ended }]) => (ended ? id : [])));
   }
@@ -52,63 +58,81 @@ export class NewsDesk {
 
   /** @param findings all of a judgement at capture time `at`; @param isLast nothing follows: what was not told is told now */
   take(findings: readonly Finding[], at: number, isLast = false): News[] {
-    const shown = findings.filter(this.isShown);
-    const present = new Set(shown.map(({ id }) => id));
-    const fresh = shown.filter(({ id }) => !this.cases.get(id)?.told);
+    const present = new Set(findings.map(({ id }) => id));
+    const fresh = findings.filter((finding) => !this.isTold(finding.id) && this.isShown(finding));
     const news: News[] = [];
     for (const [id, known] of this.cases) {
       if (present.has(id)) continue;
       this.cases.delete(id);
       // What is over may be forgotten for want of room.
-      if (!known.told || known.ended) continue;
-      const instead = fresh.filter(({ subject }) => isSameStory(subject, known.finding.subject)).map((each) => each.id);
-      // What takes its place has held as long, whatever it was called.
-      for (const each of instead) this.caseOf(each, fresh, at).since = Math.min(known.since, at);
-      news.push({ kind: 'withdrawn', finding: known.finding, at, before: known.told, instead });
+      if (known.told && !known.ended) news.push(this.gone(known, fresh, at));
     }
-    for (const finding of shown) news.push(...this.follow(finding, at, isLast));
+    for (const finding of findings) news.push(...this.follow(finding, at, isLast));
     return news;
   }
 
-  private caseOf(id: string, findings: readonly Finding[], at: number): Case {
-    const known = this.cases.get(id);
-    if (known) return known;
-    const finding = findings.find((each) => each.id === id);
-    if (!finding) throw new Error(`no finding has the id ${id}`);
-    return this.begin(finding, at);
+  /** A finding that was told is not found any more: refuted, or what it missed has come. */
+  private gone({ finding, told }: Case, fresh: readonly Finding[], at: number): News {
+    if (endsByAbsence(finding.kind)) return { kind: 'ended', finding, at, before: told, instead: [] };
+    const instead = fresh.filter(({ subject }) => isSameStory(subject, finding.subject));
+    // What takes its place has held as long, whatever it was called.
+    for (const each of instead) this.caseOf(each, at).since = Number.NEGATIVE_INFINITY;
+    this.withdrawn.set(finding.id, (this.withdrawn.get(finding.id) ?? 0) + 1);
+    if (this.withdrawn.size > MOST_WITHDRAWN) for (const oldest of this.withdrawn.keys()) if (this.withdrawn.delete(oldest)) break;
+    return { kind: 'withdrawn', finding, at, before: told, instead: instead.map(({ id }) => id) };
   }
 
-  private begin(finding: Finding, at: number): Case {
-    const begun = { finding, since: at, told: undefined, toldAt: at, updateSec: FIRST_UPDATE_SEC, ended: false };
+  private caseOf(finding: Finding, at: number): Case {
+    const known = this.cases.get(finding.id);
+    if (known) return known;
+    const begun = { finding, since: undefined, changedAt: at, told: undefined, toldAt: at, updateSec: FIRST_UPDATE_SEC, ended: false };
     this.cases.set(finding.id, begun);
     return begun;
   }
 
   private follow(finding: Finding, at: number, isLast: boolean): News[] {
-    const known = this.cases.get(finding.id) ?? this.begin(finding, at);
-    known.finding = finding;
+    const known = this.caseOf(finding, at);
     // The clock may have stepped back.
-    known.since = Math.min(known.since, at);
-    if (!known.told) {
-      const holdSec = isPreliminary(finding.kind) ? HOLD_PRELIMINARY_SEC : HOLD_SEC[finding.confidence];
-      return isLast || at - known.since >= holdSec ? [this.tell('new', known, at)] : [];
+    if (isMore(known.finding, finding) || at < known.changedAt) known.changedAt = at;
+    known.finding = finding;
+    const isOver = at - known.changedAt > OVER_SEC;
+    return known.told ? this.followTold(known, known.told, at, isOver, isLast) : this.followUntold(known, at, isOver, isLast);
+  }
+
+  private followUntold(known: Case, at: number, isOver: boolean, isLast: boolean): News[] {
+    known.ended = isOver;
+    if (!this.isShown(known.finding)) {
+      known.since = undefined;
+      return [];
     }
-    const isOver = at - lastOf(finding, at) > OVER_SEC;
+    known.since = Math.min(known.since ?? at, at);
+    return isLast || at - known.since >= this.holdSec(known.finding) ? [this.tell('new', known, at)] : [];
+  }
+
+  private followTold(known: Case, told: Finding, at: number, isOver: boolean, isLast: boolean): News[] {
+    const { finding } = known;
     if (isOver && !known.ended) {
       known.ended = true;
       return [this.tell('ended', known, at)];
     }
-    if (!isChanged(known.told, finding)) return [];
+    if (!isChanged(told, finding)) return [];
+    // What became so mild or unsure that the user does not want to see it is told once more.
+    if (!this.isShown(finding) && !this.isShown(told)) return [];
     if (known.ended && !isOver) {
       known.ended = false;
       known.updateSec = FIRST_UPDATE_SEC;
       return [this.tell('update', known, at)];
     }
     const isDue = at - known.toldAt >= known.updateSec || at < known.toldAt;
-    if (isWeightier(known.told, finding)) known.updateSec = FIRST_UPDATE_SEC;
+    if (isWeightier(told, finding)) known.updateSec = FIRST_UPDATE_SEC;
     else if (isDue) known.updateSec = Math.min(known.updateSec * 2, LAST_UPDATE_SEC);
     else if (!isLast) return [];
     return [this.tell('update', known, at)];
+  }
+
+  private holdSec({ id, kind, confidence }: Finding): number {
+    const holdSec = isPreliminary(kind) ? HOLD_PRELIMINARY_SEC : HOLD_SEC[confidence];
+    return Math.min(holdSec * 2 ** (this.withdrawn.get(id) ?? 0), LONGEST_HOLD_SEC);
   }
 
   private tell(kind: NewsKind, known: Case, at: number): News {
@@ -119,10 +143,11 @@ export class NewsDesk {
   }
 }
 
-const lastOf = ({ last }: Finding, at: number): number => (last === null ? at : Date.parse(last) / 1000);
+/** Whether there is new evidence. */
+const isMore = (before: Finding, now: Finding): boolean =>
+  before.count !== now.count || before.evidenceTotal !== now.evidenceTotal || before.last !== now.last;
 
-const isChanged = (a: Finding, b: Finding): boolean =>
-  isWeightier(a, b) || a.count !== b.count || a.evidenceTotal !== b.evidenceTotal || a.title !== b.title;
+const isChanged = (a: Finding, b: Finding): boolean => isWeightier(a, b) || isMore(a, b) || a.title !== b.title;
 
 /** What a person wants to know at once. */
 const isWeightier = (a: Finding, b: Finding): boolean =>

@@ -34,6 +34,8 @@ export interface SessionOptions extends Partial<TrackerOptions> {
   /** Ends by itself after so many seconds, or packets. */
   durationSec?: number;
   mostPackets?: number;
+  /** Called when the run is to end, whoever wants it. */
+  onStop?: () => void;
   /** Called with what is new, after the judgement that showed it. Waits where whoever listens is slow. */
   onNews: (news: readonly News[]) => void | Promise<void>;
   /** Called a few times a second. */
@@ -55,6 +57,10 @@ const JUDGE_SHARE = 20;
 const LONGEST_PAUSE_SEC = 30;
 /** What a packet may take through pipes and a busy machine, beside what its backend keeps it for. */
 const ON_ITS_WAY_SEC = 0.4;
+/** Packets of one interface wait for those of the others for this long, beside what the backends keep them for: longer, and the kernel would run out of room. */
+const IN_TURN_SEC = 0.1;
+/** The machine gives this process no time for longer than this only where something is amiss (SIGSTOP, suspend, a long judgement). */
+const STALL_SEC = 0.3;
 /** A frame that was just read and is older than this says nothing of the time. */
 const LATE_SEC = 2;
 /** After it was asked to stop, a backend delivers what it has within this. */
@@ -80,6 +86,13 @@ export class LiveSession {
   private judgePauseSec = JUDGE_SEC;
   private statusAt = Number.NEGATIVE_INFINITY;
   private dropsAt = Number.NEGATIVE_INFINITY;
+  /** When it was looked last whether nothing had come, and when a pause was noticed that was none of the link's. */
+  private quietAt = Number.NEGATIVE_INFINITY;
+  private stalledAt = Number.NEGATIVE_INFINITY;
+  /** Capture time up to which nothing else will come. */
+  private quietUntil = Number.NEGATIVE_INFINITY;
+  /** Time of the latest frame. */
+  private frameAt = Number.NEGATIVE_INFINITY;
   private packets = 0;
   /** Octets that were there before the first packet. */
   private headerBytes = 0;
@@ -145,6 +158,7 @@ export class LiveSession {
     if (this.stopAt !== undefined) return;
     this.stopAt = this.options.pulse.now();
     for (const source of this.sources) source.stop();
+    this.options.onStop?.();
     this.wake();
   }
 
@@ -168,7 +182,7 @@ export class LiveSession {
         packets: input.packets,
         bytes: input.bytes,
         drops: input.drops,
-        problems: input.problems.list,
+        problems: input.problems.places,
         done: input.done,
       })),
       packets: this.packets,
@@ -185,11 +199,17 @@ export class LiveSession {
   /** One round: reads for a while, then waits for more. False: nothing comes any more. */
   private async step(): Promise<boolean> {
     const { pulse } = this.options;
-    const isBehind = this.read();
+    const begun = pulse.now();
+    let isBehind = this.read();
+    if (!isBehind && begun - this.quietAt >= TICK_SEC) {
+      // Timers may come before what has arrived: whoever waits for octets is asked once more, so that silence is what it seems to be.
+      await pulse.breathe();
+      isBehind = this.read();
+      if (!isBehind) this.passQuietly(begun);
+    }
     await this.options.drain?.();
     const now = pulse.now();
     this.endInTime(now);
-    if (!isBehind) this.passQuietly(now);
     await this.judge(now);
     this.tellStatus(now);
     if (this.isOver(now, isBehind)) return false;
@@ -218,10 +238,12 @@ export class LiveSession {
   private keepTime(now: number): void {
     const { at, merged } = this.analyzer;
     // The capturing machine's clock was set back, or packets waited for long: what was known of it may be too late.
-    if (at < this.clock.at(now) - LATE_SEC) {
+    if (at < this.frameAt || at < this.clock.at(now) - LATE_SEC) {
       this.clock.reset();
       merged.quietUntil = Number.NEGATIVE_INFINITY;
+      this.quietUntil = Number.NEGATIVE_INFINITY;
     }
+    this.frameAt = at;
     this.clock.saw(at, now);
   }
 
@@ -246,13 +268,18 @@ export class LiveSession {
 
   /** Everything was read that is there: what comes is later than this. */
   private passQuietly(now: number): void {
+    const stalled = now - this.quietAt > STALL_SEC;
+    this.quietAt = now;
+    // This process did not run for a while, and perhaps the helper neither: what waits in the kernel is older than it seems.
+    if (stalled) this.stalledAt = now;
+    if (now - this.stalledAt < STALL_SEC + ON_ITS_WAY_SEC) return;
     // An interface that is quiet from the start must not hold up the others.
     this.clock.saw(this.analyzer.merged.newestWaiting, now);
-    const delaySec = Math.max(...this.sources.map((source) => source.delaySec)) + ON_ITS_WAY_SEC;
-    const quietUntil = this.clock.at(now) - delaySec;
-    if (!Number.isFinite(quietUntil)) return;
-    this.analyzer.merged.quietUntil = quietUntil;
-    this.analyzer.advance(quietUntil);
+    const until = this.clock.at(now) - Math.max(...this.sources.map((source) => source.delaySec));
+    if (!Number.isFinite(until)) return;
+    this.analyzer.merged.quietUntil = until - IN_TURN_SEC;
+    this.quietUntil = until - ON_ITS_WAY_SEC;
+    this.analyzer.advance(this.quietUntil);
   }
 
   private endInTime(now: number): void {
@@ -300,7 +327,7 @@ export class LiveSession {
   /** Capture time now: of the latest frame, or later where nothing came. */
   private time(): number {
     const { at } = this.analyzer;
-    return Math.max(at, this.analyzer.merged.quietUntil);
+    return Math.max(at, this.quietUntil);
   }
 
   private analysis(): Analysis {

@@ -14,6 +14,10 @@ const MOST_OPEN = 16_384;
 const MOST_REPLIES = 64;
 const MOST_REPEATS = 4;
 
+/** An exchange that goes on for this long is judged while it is open. */
+const LASTING_SEC = 3;
+const MOST_LASTING = 256;
+
 export type ExchangeKind = 'request' | 'probe' | 'announcement' | 'unsolicited-reply';
 
 /** One answer to a question for an address. */
@@ -148,10 +152,14 @@ export class OpenExchanges {
     return id === NONE ? undefined : this.open[id];
   }
 
-  /** As `find`, and the exchange goes on from now. */
+  /** As `find`, and the exchange goes on from now. One whose replies are full is over: what comes must not go unheard. */
   repeat(): Exchange | undefined {
     const id = this.table.touch();
-    return id === NONE ? undefined : this.open[id];
+    const exchange = id === NONE ? undefined : this.open[id];
+    if (!exchange || exchange.replies.length < MOST_REPLIES) return exchange;
+    this.table.remove(id);
+    this.leave(id);
+    return undefined;
   }
 
   begin(exchange: Exchange): void {
@@ -176,6 +184,18 @@ export class OpenExchanges {
         this.begin(exchange);
       }
     }
+  }
+
+  /** Exchanges that have been open for a while: what they show must not wait for their end. The longest first, as many as a judgement has time for. */
+  lasting(): Exchange[] {
+    const { table } = this;
+    if (table.size === 0) return [];
+    const lasting: Exchange[] = [];
+    for (const id of table.ids()) {
+      const exchange = this.open[id];
+      if (exchange?.kind === 'request' && exchange.lastRequest.at - exchange.first.at >= LASTING_SEC) lasting.push(exchange);
+    }
+    return lasting.sort((a, b) => a.first.at - b.first.at).slice(0, MOST_LASTING);
   }
 
   expire(): void {

@@ -21,6 +21,8 @@ const OPENED_BY_LOWER = 3;
 /** Even: doubles may begin here. */
 export const FLOW_OWN_WORDS = 4;
 
+const MOST_COUNTED = 2 ** 31 - 1;
+
 /** Longest silence: what goes on later is a new conversation. */
 const IDLE_SEC = 600;
 
@@ -120,7 +122,9 @@ export class FlowTable {
 
   private count(id: number, lower: boolean, by: number): void {
     const at = this.table.ownOf(id) + (lower ? FROM_LOWER : FROM_UPPER);
-    this.table.words[at] = (this.table.words[at] ?? 0) + by;
+    const packets = this.table.words[at] ?? 0;
+    // A flow of months: as many as a word holds.
+    if (packets < MOST_COUNTED) this.table.words[at] = packets + by;
   }
 
   /** Writes the key of a packet between these ends; whether its source is the lower end. */

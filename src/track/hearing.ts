@@ -40,6 +40,15 @@ export class Hearing {
     this.add(kept, parties);
   }
 
+  /** Gives a function that brings back what is known now. */
+  remember(): () => void {
+    const before = new Map([...this.common].map(([segment, parties]) => [segment, new Set(parties)]));
+    return () => {
+      this.common.clear();
+      for (const [segment, parties] of before) this.common.set(segment, parties);
+    };
+  }
+
   clear(): void {
     this.common.clear();
   }

@@ -61,6 +61,11 @@ export class InterfaceTracker {
     return observed;
   }
 
+  /** Asks again for names that were not known: an interface may be younger than the list of names. */
+  nameAgain(): void {
+    for (const { name } of this.known) if (name && name.name === null) name.name = this.nameOfIndex(name.index);
+  }
+
   get list(): readonly ObservedInterface[] {
     return this.known;
   }

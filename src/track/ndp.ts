@@ -83,6 +83,13 @@ export class NdpTracker {
     else this.advertisement(packet, segment, linkAddress);
   }
 
+  /** Questions that have been asked for a while, and still are. */
+  lasting(): Exchange[] {
+    const lasting = this.open.lasting();
+    for (const exchange of lasting) exchange.segment = this.segments.find(exchange.segment);
+    return lasting;
+  }
+
   expire(): void {
     this.segments.expire();
     this.open.expire();

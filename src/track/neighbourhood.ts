@@ -2,6 +2,7 @@ import { Direction } from '../frame.ts';
 import type { Mac } from '../net/mac.ts';
 import { virtualMac } from '../wire/virtual-mac.ts';
 import { BoundedMap } from './bounded-map.ts';
+import { copyOf } from './copy-of.ts';
 import { Evidence } from './evidence.ts';
 import { type Exchange, isOwnReply, type Reply } from './exchange.ts';
 import { Hearing } from './hearing.ts';
@@ -270,6 +271,25 @@ export class Neighbourhood {
     const together = answeredTogether(exchange);
     if (together.length > 0) this.double(address, exchange, together);
     if (kind !== 'request') address.contested ??= this.contested(exchange);
+  }
+
+  /**
+   * Calls `judge` as if these exchanges were over: an address that is asked for every second keeps one open for as long. Afterwards what they touched is as it
+   * was: until then copies stand in its place.
+   */
+  asIfOver(exchanges: readonly Exchange[], judge: () => void): void {
+    const undo: (() => void)[] = [this.hearing.remember()];
+    for (const exchange of exchanges) {
+      const { segment, protocol, target, asker } = exchange;
+      const addresses = [target, ...(asker.ip === null ? [] : [asker.ip])].map((ip) => `${segment}/${protocol}/${ip}`);
+      const station = `${segment}/${asker.mac}`;
+      // Nothing may be pushed out by what is taken back.
+      if (!addresses.every((key) => this.addresses.hasRoomFor(key)) || !this.stations.hasRoomFor(station)) continue;
+      undo.push(...addresses.map((key) => standIn(this.addresses, key)), standIn(this.stations, station));
+      this.close(exchange);
+    }
+    judge();
+    for (const each of undo.reverse()) each();
   }
 
   /** An answer that belongs to no open exchange. */
@@ -575,4 +595,12 @@ function absorbStation(into: Station, from: Station): void {
   for (const ip of from.askedWith) addTo(into.askedWith, ip);
   into.answeredExchanges += from.answeredExchanges;
   for (const ip of from.unansweredTargets) addTo(into.unansweredTargets, ip);
+}
+
+/** Puts a copy in the place of what `key` has; gives a function that takes it away again. */
+function standIn<V>(map: BoundedMap<string, V>, key: string): () => void {
+  const original = map.get(key);
+  if (original === undefined) return () => map.delete(key);
+  map.set(key, copyOf(original));
+  return () => map.set(key, original);
 }

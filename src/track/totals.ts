@@ -6,6 +6,7 @@ import { NONE, Table } from './table.ts';
 
 const MOST_TOTALS = 65_536;
 const MOST_OPEN = 16_384;
+const MOST_COUNTED = 2 ** 31 - 1;
 
 // Words of a key: both addresses, four words each; the port of the asked one; the path.
 const ASKED = 4;
@@ -123,6 +124,6 @@ function taken(table: Table): number {
 
 function count({ words }: Table, own: number, flows: FlowTable, id: number, clientIsLower: boolean): void {
   words[own + CLIENT_PORTS] = (words[own + CLIENT_PORTS] ?? 0) + 1;
-  words[own + REQUESTS] = (words[own + REQUESTS] ?? 0) + flows.packetsFrom(id, clientIsLower);
-  words[own + REPLIES] = (words[own + REPLIES] ?? 0) + flows.packetsFrom(id, !clientIsLower);
+  words[own + REQUESTS] = Math.min((words[own + REQUESTS] ?? 0) + flows.packetsFrom(id, clientIsLower), MOST_COUNTED);
+  words[own + REPLIES] = Math.min((words[own + REPLIES] ?? 0) + flows.packetsFrom(id, !clientIsLower), MOST_COUNTED);
 }

@@ -123,9 +123,10 @@ export class Trackers {
     this.expire(at);
   }
 
-  /** Before a judgement while the capture goes on: counts what is open as if it were over. */
-  countOpen(): void {
+  /** Calls `judge` as if what has been open for a while were over, and leaves everything as it was. */
+  asIfOver(judge: () => void): void {
     this.udp.countOpen();
+    this.neighbourhood.asIfOver([...this.arp.lasting(), ...this.ndp.lasting()], judge);
   }
 
   /** One layer of a frame. */

@@ -3,11 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { type AnalysisOptions, analyzeSources } from '../../src/analysis.ts';
 import { Analyzer } from '../../src/analyzer.ts';
 import { CaptureInput } from '../../src/capture/input.ts';
+import { writePcap } from '../../src/capture/pcap-writer.ts';
 import { MemorySource } from '../../src/capture/source.ts';
 import { parseLocal, parsePeers } from '../../src/cli/options.ts';
 import { InterfaceRegistry } from '../../src/frame.ts';
 import { analysisDocument, jsonText } from '../../src/report/json.ts';
 import { RecordStore, recordKinds } from '../../src/track/records.ts';
+import { arpReply, arpRequest, BROADCAST, ethernet } from '../craft/index.ts';
 import { scenarios } from '../scenarios/index.ts';
 import { bundledCaptures, readOctets, root } from '../tools/captures.ts';
 
@@ -80,6 +82,43 @@ async function expectSame(octets: Uint8Array, options: AnalysisOptions): Promise
   expect(text).toBe(document(analysis));
   return judgements;
 }
+
+/** Everything of an input that is in memory, judged at its end without its being over. */
+async function judgedBeforeTheEnd(octets: Uint8Array): Promise<string[]> {
+  const input = inputOf(octets);
+  const analyzer = new Analyzer([input], new RecordStore(new Set(), 0), {});
+  await input.open();
+  while (!input.done) if (analyzer.read() === 0) await input.fill();
+  return analyzer.judgeSoFar().map(({ id }) => id);
+}
+
+describe('what goes on', () => {
+  const asker = { mac: '02:00:00:00:00:10', ip: '192.0.2.10' };
+  const owners = ['02:00:00:00:00:0a', '02:00:00:00:00:0b'].map((mac) => ({ mac, ip: '192.0.2.1' }));
+  const second = (sec: number, answered: boolean) => [
+    { sec, nsec: 0, octets: ethernet({ source: asker.mac, destination: BROADCAST }, arpRequest(asker, '192.0.2.1')) },
+    ...(answered
+      ? owners.map((owner, i) => ({
+          sec,
+          nsec: 100_000 * (i + 1),
+          octets: ethernet({ source: owner.mac, destination: asker.mac }, arpReply(owner, asker)),
+        }))
+      : []),
+  ];
+  const asked = (seconds: number, answered: boolean) =>
+    writePcap({ linktype: 1, nanoseconds: true }, Array.from({ length: seconds }, (_, i) => second(1_700_000_000 + i, answered)).flat());
+
+  it('is judged while it does: an address that is asked for every second, and answered by two', async () => {
+    expect(await judgedBeforeTheEnd(asked(20, true))).toEqual(['arp-multi-mac-answer:192.0.2.1']);
+  });
+
+  it('is heard also after hours: a second answer that comes late', async () => {
+    const quiet = Array.from({ length: 300 }, (_, i) => second(1_700_000_000 + i, true).slice(0, 2)).flat();
+    const doubled = Array.from({ length: 100 }, (_, i) => second(1_700_000_300 + i, true)).flat();
+    const octets = writePcap({ linktype: 1, nanoseconds: true }, [...quiet, ...doubled]);
+    expect(await judgedBeforeTheEnd(octets)).toEqual(['arp-multi-mac-answer:192.0.2.1']);
+  });
+});
 
 describe('judging while frames come', () => {
   it.each(bundledCaptures())('%s', async (path) => {

@@ -134,11 +134,48 @@ describe('what is news', () => {
     expect(desk.ended.size).toBe(0);
   });
 
+  it('is not withdrawn where it only becomes milder than the user wants to see', () => {
+    const desk = new NewsDesk(({ severity }) => severity === 'error');
+    desk.take([finding()], BEGIN);
+    expect(kindsOf(desk.take([finding()], BEGIN + 1))).toEqual(['new arp-flux:192.0.2.1']);
+    const mild = finding({ severity: 'warning' });
+    expect(kindsOf(desk.take([mild], BEGIN + 2))).toEqual(['update arp-flux:192.0.2.1']);
+    for (let at = 3; at < 500; at++) expect(desk.take([finding({ severity: 'warning', count: at })], BEGIN + at)).toEqual([]);
+    expect(kindsOf(desk.take([finding({ count: 500 })], BEGIN + 500))).toEqual(['update arp-flux:192.0.2.1']);
+  });
+
+  it('is over, not withdrawn, where what was missing has come', () => {
+    const desk = deskOf();
+    const missing = finding({ id: 'arp-unanswered:192.0.2.7', kind: 'arp-unanswered', severity: 'notice' });
+    desk.take([missing], BEGIN);
+    desk.take([missing], BEGIN + 1);
+    expect(kindsOf(desk.take([], BEGIN + 60))).toEqual(['ended arp-unanswered:192.0.2.7']);
+  });
+
+  it('must hold for longer where it was withdrawn before', () => {
+    const desk = deskOf();
+    const waits: number[] = [];
+    for (let round = 0; round < 4; round++) {
+      const from = BEGIN + round * 1000;
+      let told = false;
+      for (let tenths = 0; !told; tenths++) {
+        told = desk.take([finding()], from + tenths / 10).length > 0;
+        if (told) waits.push(tenths / 10);
+      }
+      expect(kindsOf(desk.take([], from + 500))).toEqual(['withdrawn arp-flux:192.0.2.1']);
+    }
+    expect(waits).toEqual([0.3, 0.5, 1, 2]);
+  });
+
   it('stands a clock that is set back', () => {
     const desk = deskOf();
     desk.take([finding()], BEGIN);
     desk.take([finding()], BEGIN + 1);
     expect(desk.take([finding()], BEGIN - 5000)).toEqual([]);
     expect(kindsOf(desk.take([finding({ count: 9, lastAt: BEGIN - 5000 })], BEGIN - 4999))).toEqual(['update arp-flux:192.0.2.1']);
+    // Its latest evidence is of a future that the clock will not reach for long.
+    const ahead = finding({ count: 9, lastAt: BEGIN + 9999 });
+    desk.take([ahead], BEGIN - 4998);
+    expect(kindsOf(desk.take([ahead], BEGIN - 4998 + 601))).toEqual(['ended arp-flux:192.0.2.1']);
   });
 });

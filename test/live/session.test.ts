@@ -30,6 +30,11 @@ class TestPulse implements Pulse {
     await settled();
   }
 
+  /** Nothing runs for so long. */
+  jump(seconds: number): void {
+    this.seconds += seconds;
+  }
+
   at(seconds: number, call: () => void): void {
     this.timers.push({ at: this.seconds + seconds, every: 0, call });
   }
@@ -224,6 +229,28 @@ describe('a live session', () => {
     await run.result;
     expect(order).toEqual(Array.from({ length: 20 }, (_, i) => began + i));
     expect(heard).toBeGreaterThan(10);
+  });
+
+  it('does not take a pause of its own for silence', async () => {
+    const [a, b] = [new TestSource('a', 1), new TestSource('b', 2)];
+    const run = begin([a, b]);
+    const began = 1_700_000_000;
+    for (const source of [a, b]) source.give(pcap([]));
+    const late: WrittenPacket[][] = [[], []];
+    for (let i = 0; i < 200; i++) {
+      const packet = { sec: began + Math.floor(i / 10), nsec: (i % 10) * 1e8, octets: ethernet(i) };
+      const at = 1 + i / 10;
+      if (at < 5 || at > 9) run.pulse.at(at, () => (i % 2 === 0 ? a : b).give(pcap([packet]).subarray(HEADER)));
+      else late[i % 2]?.push(packet);
+    }
+    // From 5 s to 9 s the process is stopped; what came meanwhile is there when it goes on, one pipe after the other, behind the timers.
+    for (const [i, source] of [a, b].entries()) run.pulse.at(5 + 4.001 + i / 20, () => source.give(pcap(late[i] ?? []).subarray(HEADER)));
+    run.pulse.at(5, () => run.pulse.jump(4));
+    run.pulse.at(25, () => run.session.stop());
+    await run.pulse.run(run.isOver);
+    const { inputs } = await run.result;
+    expect(inputs.map(({ packets }) => packets)).toEqual([100, 100]);
+    expect(inputs.flatMap(({ problems }) => problems.list)).toEqual([]);
   });
 
   it('goes on with the others where an interface goes away, and says so', async () => {

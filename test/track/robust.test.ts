@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { Analyzer } from '../../src/analyzer.ts';
+import { CaptureInput } from '../../src/capture/input.ts';
 import { writePcap } from '../../src/capture/pcap-writer.ts';
 import { analyzeSources, MemorySource } from '../../src/core.ts';
-import { Frame, UNKNOWN_INTERFACE } from '../../src/frame.ts';
+import { Frame, InterfaceRegistry, UNKNOWN_INTERFACE } from '../../src/frame.ts';
+import { RecordStore } from '../../src/track/records.ts';
 import { RelayWatch } from '../../src/track/relay.ts';
 import { Table } from '../../src/track/table.ts';
 import { decode } from '../../src/wire/decode.ts';
@@ -15,8 +18,10 @@ import {
   echoReply,
   echoRequest,
   ethernet,
+  initiation,
   ip,
   octets,
+  publicKey,
   udp,
 } from '../craft/index.ts';
 
@@ -116,5 +121,30 @@ describe('hashes of tables', () => {
       hashes.add(table.hash());
     }
     expect(hashes.size).toBeGreaterThan(1000);
+  });
+});
+
+describe('what strangers can send', () => {
+  it('fills no table beyond its limits: WireGuard initiations, each from another address, that nobody answers', async () => {
+    const packets = Array.from({ length: 40_000 }, (_, i) => {
+      const from = `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`;
+      const payload = initiation({ sender: i + 1, recipient: publicKey(1) });
+      return {
+        sec: 1_700_000_000 + Math.floor(i / 1000),
+        nsec: 0,
+        octets: ethernet({ source: mac(9), destination: mac(1) }, udp({ from: `${from}:51820`, to: '192.0.2.1:51820', payload })),
+      };
+    });
+    const input = new CaptureInput({
+      path: 'x',
+      index: 0,
+      open: () => new MemorySource(writePcap({ linktype: 1 }, packets)),
+      registry: new InterfaceRegistry(),
+    });
+    const analyzer = new Analyzer([input], new RecordStore(new Set(), 0), {});
+    await input.open();
+    while (!input.done) if (analyzer.read() === 0) await input.fill();
+    expect(analyzer.trackers.size.wireguard).toBeGreaterThan(1000);
+    expect(analyzer.trackers.size.wireguard).toBeLessThan(40_000);
   });
 });

@@ -2,11 +2,13 @@ import type { InterfaceNames, LiveRequest, LiveSource } from '../../capture/live
 import { LiveError } from '../../capture/node/live/error.ts';
 import { interfaceNames } from '../../capture/node/live/names.ts';
 import { openLive } from '../../capture/node/live/open.ts';
+import type { Problem } from '../../capture/problem.ts';
 import type { Severity } from '../../diagnose/kind.ts';
 import type { News } from '../../live/news.ts';
 import { FlightRecorder } from '../../live/recorder.ts';
 import { LiveSession } from '../../live/session.ts';
 import type { LiveStatus } from '../../live/status.ts';
+import { harmless } from '../../report/harmless.ts';
 import { isShown, type Shown } from '../../report/json.ts';
 import { dropsOf } from '../../report/live-lines.ts';
 import { RecordStore, recordKinds } from '../../track/records.ts';
@@ -58,12 +60,12 @@ async function openAndRun(io: Io, options: LiveRunOptions, signals: Signals): Pr
     sources = await openAll(options);
   } catch (error) {
     if (!(error instanceof LiveError)) throw error;
-    io.err(`fluxcap: ${error.message}\n`);
+    io.err(`fluxcap: ${harmless(error.message)}\n`);
     return error.exit;
   }
   const teller = await tellerOf(io, options);
   try {
-    const run = await LiveRun.prepare(options, sources, names, teller);
+    const run = await LiveRun.prepare(io, options, sources, names, teller);
     return await run.run(signals);
   } finally {
     if (teller instanceof ViewTeller) teller.close();
@@ -78,7 +80,9 @@ function refuseWithoutHost(error: unknown): void {
 
 /** All interfaces at once; where one cannot be opened, none is. */
 async function openAll({ interfaces, request }: LiveRunOptions): Promise<LiveSource[]> {
-  const opened = await Promise.allSettled(interfaces.map((name) => openLive({ ...request, interface: name })));
+  const opened = await Promise.allSettled(
+    interfaces.map((name) => openLive({ ...request, interface: name, isPrompt: interfaces.length > 1 })),
+  );
   const sources = opened.flatMap((each) => (each.status === 'fulfilled' ? each.value : []));
   const refused = opened.find((each) => each.status === 'rejected');
   if (!refused) return sources;
@@ -94,20 +98,36 @@ async function tellerOf(io: Io, { format, shown, color, records }: LiveRunOption
   return io.terminal && !isDumb ? new ViewTeller(io, io.terminal, told) : new LineTeller(io, told);
 }
 
+/** Who reads the result is waited for no longer than this when the run is to end. */
+const PATIENCE_SEC = 3;
+/** Losses are told no more often than this. */
+const DROPS_PAUSE_SEC = 30;
+
 /** What one run consists of, and who gets what of it. */
 class LiveRun {
+  private readonly io: Io;
   private readonly options: LiveRunOptions;
   private readonly teller: Teller;
   private readonly session: LiveSession;
   private readonly sources: readonly LiveSource[];
   private evidence: EvidenceFolder | undefined;
   private metrics: MetricsServer | undefined;
-  /** Problems of each input that were told already. */
-  private readonly toldProblems: number[];
+  /** Problems that were told already, and losses of each input. */
+  private readonly told = new WeakSet<Problem>();
+  private readonly toldDrops: number[] = [];
+  private dropsToldAt = Number.NEGATIVE_INFINITY;
+  /** The report in between that is being printed. */
+  private reporting: Promise<void> | undefined;
 
-  static async prepare(options: LiveRunOptions, sources: readonly LiveSource[], names: InterfaceNames, teller: Teller): Promise<LiveRun> {
+  static async prepare(
+    io: Io,
+    options: LiveRunOptions,
+    sources: readonly LiveSource[],
+    names: InterfaceNames,
+    teller: Teller,
+  ): Promise<LiveRun> {
     const recorder = options.evidenceDir !== undefined && options.ring > 0 ? new FlightRecorder(options.ring, sources.length) : undefined;
-    const run = new LiveRun(options, sources, teller, names, recorder);
+    const run = new LiveRun(io, options, sources, teller, names, recorder);
     if (recorder && options.evidenceDir !== undefined) {
       run.evidence = await EvidenceFolder.open({
         directory: options.evidenceDir,
@@ -129,6 +149,7 @@ class LiveRun {
   }
 
   private constructor(
+    io: Io,
     options: LiveRunOptions,
     sources: readonly LiveSource[],
     teller: Teller,
@@ -136,10 +157,10 @@ class LiveRun {
     recorder: FlightRecorder | undefined,
   ) {
     const { local, wireguardPeers, shown, durationSec, mostPackets, records, maxRecords } = options;
+    this.io = io;
     this.options = options;
     this.sources = sources;
     this.teller = teller;
-    this.toldProblems = sources.map(() => 0);
     this.session = new LiveSession(sources, {
       pulse: nodePulse,
       local,
@@ -151,6 +172,7 @@ class LiveRun {
       ...(durationSec === undefined ? {} : { durationSec }),
       ...(mostPackets === undefined ? {} : { mostPackets }),
       drain: () => teller.records?.drain(),
+      onStop: () => io.hurry?.(PATIENCE_SEC),
       onNews: (news) => this.tell(news),
       onStatus: (status) => this.follow(status),
     });
@@ -160,13 +182,16 @@ class LiveRun {
     const { session, teller, options } = this;
     try {
       await session.open();
-      signals.handlers = { end: () => session.stop(), report: () => void this.report() };
+      signals.handlers = { end: () => session.stop(), report: () => this.report() };
+      // The terminal was closed, or `head` has enough: evidence is still to be written, and helpers are to end.
+      this.io.whenGone?.(() => session.stop());
       if (!options.quiet) this.say(this.beginning());
       await teller.begin(session);
       const analysis = await session.run();
+      await this.reporting;
       await this.evidence?.end();
       await teller.summary(analysis, true);
-      this.tellDrops();
+      this.tellDrops(session.status());
       return exitOf(analysis, { failOn: options.failOn, minConfidence: options.shown.minConfidence });
     } finally {
       await this.metrics?.close();
@@ -193,26 +218,38 @@ class LiveRun {
 
   private follow(status: LiveStatus): void {
     if (status.at !== null) this.evidence?.tick(status.at);
-    for (const [i, { path, problems }] of status.inputs.entries()) {
-      for (const { kind, message, lost } of problems.slice(this.toldProblems[i] ?? 0))
+    for (const { path, problems } of status.inputs) {
+      for (const problem of problems) {
+        if (this.told.has(problem)) continue;
+        this.told.add(problem);
+        const { kind, message, lost } = problem;
         this.say(`${path}: ${lost ? '' : 'note: '}${message} [${kind}]`);
-      this.toldProblems[i] = problems.length;
+      }
     }
+    if (status.elapsedSec - this.dropsToldAt >= DROPS_PAUSE_SEC) this.tellDrops(status);
     this.teller.status?.(status);
   }
 
-  private async report(): Promise<void> {
-    await this.teller.summary(this.session.soFar(), false);
+  /** One at a time: who asks more often than the reader reads gets no more for it. */
+  private report(): void {
+    this.reporting ??= this.teller.summary(this.session.soFar(), false).finally(() => {
+      this.reporting = undefined;
+    });
   }
 
-  private tellDrops(): void {
-    for (const { path, drops } of this.session.status().inputs) {
+  /** Losses since they were told last. */
+  private tellDrops({ inputs, elapsedSec }: LiveStatus): void {
+    for (const [i, { path, drops }] of inputs.entries()) {
       const lost = dropsOf([{ drops }]) ?? 0;
-      if (lost > 0) this.say(`${path}: ${lost} packets were dropped before they could be read: what rests on absence is less sure`);
+      if (lost <= (this.toldDrops[i] ?? 0)) continue;
+      this.toldDrops[i] = lost;
+      this.dropsToldAt = elapsedSec;
+      this.say(`${path}: ${lost} packets were dropped so far before they could be read: what rests on absence is less sure`);
     }
   }
 
+  /** Helpers, remote machines and interfaces choose their words; a terminal must not take them for commands. */
   private say(text: string): void {
-    this.teller.say(`fluxcap: ${text}\n`);
+    this.teller.say(`fluxcap: ${harmless(text)}\n`);
   }
 }

@@ -1,5 +1,7 @@
 import type { Analysis } from '../../analysis.ts';
+import type { News } from '../../live/news.ts';
 import type { LiveSession } from '../../live/session.ts';
+import { newsLine } from '../../report/live-lines.ts';
 import { liveView } from '../../report/live-view.ts';
 import { RateMeter } from '../../report/rates.ts';
 import type { Io } from '../io.ts';
@@ -30,7 +32,10 @@ export class ViewTeller implements Teller {
     });
   }
 
-  async news(): Promise<void> {}
+  /** The view shows what is there; what is not there any more is said. */
+  async news(news: readonly News[]): Promise<void> {
+    for (const each of news) if (each.kind === 'withdrawn') this.view?.print(newsLine(each));
+  }
 
   say(text: string): void {
     // Standard error may go elsewhere than to the terminal that is drawn on.

@@ -48,10 +48,10 @@ export interface UnansweredHandshakes {
 export class UnansweredBook {
   private readonly subjects = new BoundedMap<string, UnansweredHandshakes>(MOST_SUBJECTS);
   /** Those with a row under way, by their pair. */
-  private readonly waiting = new Map<Pair, Set<UnansweredHandshakes>>();
+  private readonly waiting = new BoundedMap<Pair, Set<UnansweredHandshakes>>(MOST_SUBJECTS);
 
   get size(): number {
-    return this.subjects.size;
+    return this.subjects.size + this.waiting.size;
   }
 
   get evicted(): number {

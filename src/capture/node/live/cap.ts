@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { LiveRequest } from '../../live.ts';
+import { StreamSource } from '../stream.ts';
 import { LiveError } from './error.ts';
 import { deviceFault, type Helper } from './helper.ts';
 import { HelperSource } from './helper-source.ts';
@@ -20,7 +21,7 @@ const ABORT = /Assertion .*status == 0/;
 const cap: Helper = {
   backend: 'cap',
   debianPackage: '',
-  delaySec: 0.01,
+  delaySec: () => 0.01,
   limits: [
     'the package cap does not hand on when the kernel saw a packet: times are those of its arrival in Node.js, under load milliseconds later',
     'the package cap does not count packets that were dropped; there is room for some 500 packets that came at once, and more are lost',
@@ -54,9 +55,10 @@ export async function openCap(request: LiveRequest, target: Target): Promise<Hel
     stdio: ['pipe', 'pipe', 'pipe'],
     detached: true,
   });
-  const source = new HelperSource(cap, capture, capture.stdout, capture.stderr, {
+  const source = new HelperSource(cap, capture, new StreamSource(capture.stdout), capture.stderr, {
     interface: request.interface,
     index: target.index,
+    delaySec: cap.delaySec(request),
     name: 'cap',
     askDrops: () => {},
     end: (each) => each.stdin?.end(),

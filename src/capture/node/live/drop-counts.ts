@@ -12,4 +12,11 @@ export class DropCounts implements Drops {
   }
 }
 
-const grown = (total: number | null, now: number): number => (total === null ? now : total + ((now - total) >>> 0));
+function grown(total: number | null, now: number): number {
+  if (total === null) return now;
+  const more = (now - total) >>> 0;
+  // An interface's counters fall where it is made anew: that is no loss of billions.
+  return more < MOST_GROWN ? total + more : total;
+}
+
+const MOST_GROWN = 2 ** 31;

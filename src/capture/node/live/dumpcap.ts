@@ -16,7 +16,7 @@ export const dumpcap: Helper = {
   backend: 'dumpcap',
   debianPackage: 'wireshark-common',
   // A block of the kernel's that is not full waits 250 ms, what is written up to 100 ms.
-  delaySec: 0.4,
+  delaySec: () => 0.4,
   limits: ['dumpcap says how many packets were dropped only when it ends: until then drops are not known'],
   tellsDrops: false,
   filterMark: '-f',

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import type { LiveBackend, LiveSource } from '../../live.ts';
-import { StreamSource } from '../stream.ts';
+import type { ByteSource } from '../../source.ts';
 import { DropCounts } from './drop-counts.ts';
 import { GONE, type Helper } from './helper.ts';
 
@@ -23,6 +23,8 @@ export interface Attachment {
   /** As the user wrote it. */
   interface: string;
   index: number | null;
+  /** As the helper says it. */
+  delaySec: number;
   /** Who ended, as sentences begin: `tcpdump`, `tcpdump on gw`. */
   name: string;
   /** Asks for the counters. */
@@ -69,7 +71,7 @@ export class HelperSource implements LiveSource {
   private readonly helper: Helper;
   private readonly child: ChildProcess;
   private readonly attachment: Attachment;
-  private readonly stream: StreamSource;
+  private readonly octets: ByteSource;
   private header: Uint8Array = new Uint8Array(0);
   private isOver = false;
   private askedToEnd = false;
@@ -80,15 +82,16 @@ export class HelperSource implements LiveSource {
   /** How often in a row the interface was not there. */
   private missed = 0;
 
-  constructor(helper: Helper, child: ChildProcess, stdout: Readable, stderr: Readable, attachment: Attachment) {
+  /** @param stdout what the child writes to its standard output */
+  constructor(helper: Helper, child: ChildProcess, stdout: ByteSource, stderr: Readable, attachment: Attachment) {
     this.helper = helper;
     this.child = child;
     this.attachment = attachment;
     this.interface = attachment.interface;
     this.backend = helper.backend;
-    this.delaySec = helper.delaySec;
+    this.delaySec = attachment.delaySec;
     this.allLimits = [...helper.limits];
-    this.stream = new StreamSource(stdout);
+    this.octets = stdout;
     this.hear(stderr);
     this.ended = new Promise((resolve) => {
       let failure: NodeJS.ErrnoException | null = null;
@@ -123,7 +126,7 @@ export class HelperSource implements LiveSource {
     const header = new Uint8Array(HEADER);
     let length = 0;
     while (length < HEADER) {
-      const got = await this.stream.read(header, length, HEADER);
+      const got = await this.octets.read(header, length, HEADER);
       if (got === 0) return false;
       length += got;
     }
@@ -138,7 +141,7 @@ export class HelperSource implements LiveSource {
       this.header = this.header.subarray(length);
       return length;
     }
-    const length = this.stream.read(into, from, to);
+    const length = this.octets.read(into, from, to);
     return typeof length === 'number' ? length : this.wait(length);
   }
 
@@ -157,7 +160,7 @@ export class HelperSource implements LiveSource {
   async close(): Promise<void> {
     this.askedToEnd = true;
     this.tellEnd();
-    this.stream.close();
+    await this.octets.close?.();
     this.child.stderr?.resume();
     await this.ended;
   }

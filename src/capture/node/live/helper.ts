@@ -7,6 +7,8 @@ export interface HelperRequest {
   /** The name that the kernel knows. */
   interface: string;
   snaplen: number;
+  /** Packets should come soon, at some cost. */
+  isPrompt?: boolean | undefined;
   /** LINUX_SLL2 for `any`; else the first version, which does not name the interface. */
   sll2: boolean;
 }
@@ -24,7 +26,7 @@ export interface Helper {
   /** What `apt install` takes. */
   readonly debianPackage: string;
   /** A packet waits for at most about this long inside of it, in seconds. */
-  readonly delaySec: number;
+  delaySec(request: Pick<HelperRequest, 'isPrompt' | 'snaplen'>): number;
   readonly limits: readonly string[];
   /** Whether it says its counters when it is asked by a signal. */
   readonly tellsDrops: boolean;

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { LiveRequest } from '../../live.ts';
+import { StreamSource } from '../stream.ts';
 import { LiveError } from './error.ts';
 import type { Helper } from './helper.ts';
 import { HelperSource } from './helper-source.ts';
@@ -47,8 +48,9 @@ const SEARCH = ['LC_ALL=C; export LC_ALL', 'PATH=$PATH:/usr/local/sbin:/usr/sbin
  * Runs the helper, without the packets of its own connection, for each of them would make the next. A line on standard input asks for the counters;
  * the end of standard input ends it: also when the connection breaks, while it has nothing to write.
  */
-function script(helper: Helper, { interface: name, filter, snaplen }: LiveRequest, sll2: boolean): string[] {
-  const command = [helper.backend, ...helper.args({ interface: name, snaplen, sll2 })].map(quoted).join(' ');
+function script(helper: Helper, request: LiveRequest, sll2: boolean): string[] {
+  const { interface: name, filter } = request;
+  const command = [helper.backend, ...helper.args({ ...request, sll2 })].map(quoted).join(' ');
   return [
     ...SEARCH,
     `i=${quoted(name)}; f=${quoted(filter)}`,
@@ -104,11 +106,12 @@ export async function openRemote(helper: Helper, host: string, request: LiveRequ
   checkHost(host);
   const child = spawnHelper('ssh', args(host, inShell(script(helper, request, sll2))), 'pipe');
   const remote = new Remote(host);
-  const source = new HelperSource(helper, child, child.stdout, child.stderr, {
+  const source = new HelperSource(helper, child, new StreamSource(child.stdout), child.stderr, {
     interface: request.interface,
     get index() {
       return remote.index;
     },
+    delaySec: helper.delaySec(request),
     name: `${helper.backend} on ${host}`,
     askDrops: (each) => each.stdin?.write('\n'),
     end: (each) => each.stdin?.end(),
