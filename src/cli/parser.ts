@@ -14,7 +14,7 @@ const EXITS: Record<keyof typeof Exit, string> = {
   Unread:
     'an input could not be read, or only in part: the rest is analysed, the loss is named; `live`: no rights, or interface or helper gone',
   Bug: 'a mistake in fluxcap: please report it',
-  Interrupted: 'interrupted twice (after the first Ctrl-C the report on what was read still comes)',
+  Interrupted: 'interrupted twice (after the first Ctrl-C the report on what was read still comes); `live`: before it listened',
 };
 
 /** The commands as yargs knows them. `done` gets the exit status. */

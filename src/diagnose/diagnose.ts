@@ -1,5 +1,6 @@
 import { endpointText } from '../net/ip.ts';
 import type { Address } from '../track/neighbourhood.ts';
+import type { Move } from '../track/wireguard/peers.ts';
 import { judgeDefence, judgeProbes } from './arp-address-conflict.ts';
 import { arpAddressMoved, judgeMoved } from './arp-address-moved.ts';
 import { isLateProxy, type MultiAnswer, multiAnswers } from './arp-answers.ts';
@@ -20,7 +21,7 @@ import { judgeSplitBrain, vrrpSplitBrain } from './vrrp-split-brain.ts';
 import { judgeDrift, wireguardEndpointDrift } from './wireguard-endpoint-drift.ts';
 import { judgeFlap, judgeSharedKey, wireguardEndpointFlap, wireguardSharedKey } from './wireguard-endpoint-flap.ts';
 import { judgeUnansweredHandshake, wireguardHandshakeUnanswered } from './wireguard-handshake-unanswered.ts';
-import { type MoveGroup, sortMoves } from './wireguard-moves.ts';
+import { type MoveGroup, mostWithin, sortMoves } from './wireguard-moves.ts';
 import { judgeWrongResponder, wireguardReplyWrongSource } from './wireguard-reply-wrong-source.ts';
 import { judgeRebind, judgeRoaming, wireguardNatRebind, wireguardRoaming } from './wireguard-roaming.ts';
 
@@ -115,10 +116,11 @@ function diagnoseWireguard(knowledge: Knowledge, findings: Findings): void {
     drifted.set(endpointText(group.to), handle);
   }
   for (const group of roamings) findings.report(wireguardRoaming, judgeRoaming(group));
-  const ofPeer = new Map<string, number>();
+  const ofPeer = new Map<string, Move[]>();
   const who = ({ peer, observer }: MoveGroup): string => `${peer}|${endpointText(observer)}`;
-  for (const group of rebinds) ofPeer.set(who(group), (ofPeer.get(who(group)) ?? 0) + group.moves.length);
-  for (const group of rebinds) findings.report(wireguardNatRebind, judgeRebind(group, ofPeer.get(who(group)) ?? 0));
+  for (const group of rebinds) ofPeer.set(who(group), [...(ofPeer.get(who(group)) ?? []), ...group.moves]);
+  for (const moves of ofPeer.values()) moves.sort((a, b) => a.stamp.at - b.stamp.at);
+  for (const group of rebinds) findings.report(wireguardNatRebind, judgeRebind(group, mostWithin(ofPeer.get(who(group)) ?? [])));
   for (const flap of flaps) findings.report(wireguardEndpointFlap, judgeFlap(flap, knowledge));
   for (const alternation of wireguard.alternations.list) {
     const draft = judgeSharedKey(alternation);

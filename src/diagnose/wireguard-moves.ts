@@ -80,6 +80,20 @@ function sharedKeyEndpoints({ wireguard }: Knowledge): Map<string, Set<string>> 
   return shared;
 }
 
+/** Moves that lie further apart than this have nothing to do with each other: a capture may go on for weeks. */
+const TOGETHER_SEC = 3600;
+
+/** How many of the moves, which are in the order of time, came within an hour at most. */
+export function mostWithin(moves: readonly Move[]): number {
+  let most = 0;
+  let from = 0;
+  for (const [i, { stamp }] of moves.entries()) {
+    while (stamp.at - (moves[from]?.stamp.at ?? stamp.at) > TOGETHER_SEC) from++;
+    most = Math.max(most, i - from + 1);
+  }
+  return most;
+}
+
 /** Rows of moves of one pair between the same two endpoints. */
 function alternating(moves: Move[]): Alternating[] {
   const rows = new Map<string, Move[]>();
@@ -90,7 +104,7 @@ function alternating(moves: Move[]): Alternating[] {
   }
   return [...rows.values()].flatMap((row): Alternating[] => {
     const [first, ...rest] = row;
-    return first && row.length >= FLAP_MOVES ? [{ moves: [first, ...rest], endpoints: [first.from, first.to] }] : [];
+    return first && mostWithin(row) >= FLAP_MOVES ? [{ moves: [first, ...rest], endpoints: [first.from, first.to] }] : [];
   });
 }
 

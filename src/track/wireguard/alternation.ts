@@ -9,6 +9,13 @@ const MOST_ENDPOINTS = 16;
 /** Sessions are renewed after 120 s: a device that completes handshakes faster than this is losing them. */
 const SOON_SEC = 60;
 
+/** Switches further apart belong to different stories: a capture may go on for weeks. */
+const TOGETHER_SEC = 3600;
+/** So many have told their story. */
+const SETTLED = 3;
+
+const isSettled = ({ switches, returns }: Alternation): boolean => switches >= SETTLED && returns > 0;
+
 /** Endpoints that complete handshakes with one observer in turns, each much sooner than its session would need new keys. */
 export interface Alternation {
   observer: FullEndpoint;
@@ -21,6 +28,8 @@ export interface Alternation {
   switches: number;
   /** Of these, how often it went back to an endpoint that had completed one before: without it, somebody moved on. */
   returns: number;
+  /** Time of the latest switch. */
+  switchedAt: number;
   lastEndpoint: string;
   evidence: Evidence;
 }
@@ -43,6 +52,7 @@ export class AlternationBook {
       endpoints: new Map(),
       switches: 0,
       returns: 0,
+      switchedAt: stamp.at,
       lastEndpoint: '',
       evidence: new Evidence(),
     }));
@@ -50,6 +60,13 @@ export class AlternationBook {
     const before = subject.endpoints.get(text);
     const other = subject.endpoints.get(subject.lastEndpoint);
     if (other && subject.lastEndpoint !== text && stamp.at - other.latest.at < SOON_SEC) {
+      // Of long ago: clients that moved on, not two that take turns.
+      if (stamp.at - subject.switchedAt > TOGETHER_SEC && !isSettled(subject)) {
+        subject.switches = 0;
+        subject.returns = 0;
+        subject.evidence = new Evidence();
+      }
+      subject.switchedAt = stamp.at;
       subject.switches++;
       if (before && stamp.at - before.latest.at < SOON_SEC) subject.returns++;
       subject.evidence.add('handshake', other.latest, `by ${subject.lastEndpoint}`);
