@@ -26,8 +26,6 @@ export interface LiveInput {
   /** Stands for what classic pcap does not say. The id is the ifindex; null where the capture is of all interfaces. */
   interface: { id: number | null; name: string };
   drops: () => Drops;
-  /** Octets came in: they lie in `bytes` from `from` to `to`, and follow those of the call before. */
-  onOctets?: (bytes: Uint8Array, from: number, to: number) => void;
 }
 
 /**
@@ -222,12 +220,8 @@ export class CaptureInput {
   }
 
   private filled(octets: number): void {
-    const { window } = this;
-    if (octets === 0) window.ended = true;
-    else {
-      this.options.live?.onOctets?.(window.bytes, window.end, window.end + octets);
-      window.end += octets;
-    }
+    if (octets === 0) this.window.ended = true;
+    else this.window.end += octets;
   }
 
   private failed(error: unknown): void {

@@ -355,12 +355,11 @@ function inputOf(source: LiveSource, index: number, registry: InterfaceRegistry,
   return new CaptureInput({
     path: source.interface,
     index,
-    open: () => source,
+    open: () => recorder?.recording(index, source) ?? source,
     registry,
     live: {
       interface: { id: source.index, name: source.interface },
       drops: () => source.drops,
-      ...(recorder ? { onOctets: (bytes, from, to) => recorder.octets(index, bytes, from, to) } : {}),
     },
   });
 }

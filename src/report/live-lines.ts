@@ -1,13 +1,10 @@
 import type { Finding } from '../diagnose/finding.ts';
-import { type Severity, severities } from '../diagnose/kind.ts';
+import { severities } from '../diagnose/kind.ts';
 import { countText } from '../diagnose/text.ts';
 import type { News } from '../live/news.ts';
 import type { LiveInputStatus, LiveStatus } from '../live/status.ts';
 import { durationText, secondsOf, secondsText } from '../net/time.ts';
 import { harmless } from './harmless.ts';
-import { isShown, type Shown } from './json.ts';
-import type { Rates } from './rates.ts';
-import { rateText } from './units.ts';
 
 const KIND_COLUMN = 'withdrawn'.length;
 const SEVERITY_COLUMN = Math.max(...severities.map(({ length }) => length));
@@ -67,34 +64,6 @@ function endOf({ first, last, count }: Finding): string {
 /** An id as one word. */
 const word = (id: string): string => harmless(id).replace(/\s/g, '_');
 
-/** How a run is doing, as a line of the same log, without the line's end. */
-export function statusLine(status: LiveStatus, rates: Rates, shown: Shown): string {
-  const { packets, inputs, state, stateEvicted, at } = status;
-  const gone = inputs.filter(({ done }) => done).map(({ path }) => path);
-  const parts = [
-    `${grouped(packets)} packets`,
-    rateText(rates.bytes, rates.packets, 1),
-    dropsText(inputs),
-    `${grouped(stateSize(state))} in memory${stateEvicted > 0 ? `, ${grouped(stateEvicted)} pushed out` : ''}`,
-    findingsText(status, shown),
-    ...(gone.length > 0 ? [`nothing more from ${gone.join(', ')}`] : []),
-  ];
-  return `${(at === null ? null : secondsText(at)) ?? '-'} ${'status'.padEnd(KIND_COLUMN)} ${harmless(parts.join('; '))}`;
-}
-
-/** `1 error, 2 notices, 1 over`: of the findings that are shown. */
-function findingsText({ findings, ended }: LiveStatus, shown: Shown): string {
-  const visible = findings.filter((finding) => isShown(finding, shown));
-  const ongoing = visible.filter(({ id }) => !ended.has(id));
-  const counts = severities.flatMap((severity: Severity) => {
-    const count = ongoing.filter((finding) => finding.severity === severity).length;
-    return count > 0 ? [countText(count, severity)] : [];
-  });
-  const over = visible.length - ongoing.length;
-  const parts = [...counts, ...(over > 0 ? [`${over} over`] : [])];
-  return parts.length > 0 ? `findings: ${parts.join(', ')}` : 'no findings';
-}
-
 /** Entries in the tables of all trackers. */
 export const stateSize = (state: LiveStatus['state']): number => Object.values(state).reduce((sum, entries) => sum + entries, 0);
 
@@ -102,14 +71,6 @@ export const stateSize = (state: LiveStatus['state']): number => Object.values(s
 export function dropsOf(inputs: readonly Pick<LiveInputStatus, 'drops'>[]): number | null {
   const told = inputs.flatMap(({ drops }) => [drops.kernel, drops.interface]).filter((drops) => drops !== null);
   return told.length > 0 ? told.reduce((sum, drops) => sum + drops, 0) : null;
-}
-
-/** `12 dropped`, and whose drops are not among them. */
-export function dropsText(inputs: readonly LiveInputStatus[]): string {
-  const drops = dropsOf(inputs);
-  if (drops === null) return 'drops not known';
-  const silent = inputs.filter((input) => dropsOf([input]) === null).map(({ path }) => path);
-  return `${grouped(drops)} dropped${silent.length > 0 ? ` (not known of ${silent.join(', ')})` : ''}`;
 }
 
 /** `1,234,567`. */

@@ -212,7 +212,9 @@ describe('a live session', () => {
   it('puts the packets of several interfaces into one order, and does not wait for one that is quiet', async () => {
     const [a, b, quiet] = [new TestSource('a', 1), new TestSource('b', 2), new TestSource('c', 3)];
     const order: number[] = [];
-    const run = begin([a, b, quiet], { recorder: { octets: () => {}, frame: (frame: { sec: number }) => order.push(frame.sec) } as never });
+    const run = begin([a, b, quiet], {
+      recorder: { recording: (_: number, source: LiveSource) => source, frame: (frame: { sec: number }) => order.push(frame.sec) } as never,
+    });
     const began = 1_700_000_000;
     for (const source of [a, b, quiet]) source.give(pcap([]));
     for (let i = 0; i < 20; i++) {

@@ -1,14 +1,11 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { harmless } from '../../src/report/harmless.ts';
-import { DEFAULT_SHOWN } from '../../src/report/json.ts';
-import { newsLine, statusLine } from '../../src/report/live-lines.ts';
+import { newsLine } from '../../src/report/live-lines.ts';
 import { RateMeter } from '../../src/report/rates.ts';
-import { AT, finding, findingsOf, input, news, status } from './status.ts';
+import { AT, finding, findingsOf, news } from './status.ts';
 
 const TITLE = finding().title;
-const RATES = { packets: 1234.4, bytes: 1_200_000 };
-
 describe('a line for news', () => {
   it.each([
     ['new', news('new'), 'new       warning certain  arp-flux:192.0.2.1', ' (10 times)'],
@@ -106,43 +103,6 @@ describe('harmless text', () => {
     ['x\u202ecod.exe', 'x\\u202ecod.exe'],
     ['\u007f\u2028', '\\x7f\\u2028'],
   ])('%j', (given, expected) => expect(harmless(given)).toBe(expected));
-});
-
-describe('the status line', () => {
-  const line = (changes: Parameters<typeof status>[0]) => statusLine(status(changes), RATES, DEFAULT_SHOWN);
-
-  it('tells packets, rates, drops, state and findings', () => {
-    expect(line({})).toBe(
-      '2026-11-21T21:37:55.123456Z status    12,345 packets; 1.2 MB/s, 1,234 packets/s; 0 dropped; 357 in memory; no findings',
-    );
-    expect(line({ at: null })).toMatch(/^- status /);
-  });
-
-  it('counts drops of all inputs, and says whose are not known', () => {
-    const one = input({ path: 'eth0', drops: { kernel: 1000, interface: 2 } });
-    const other = input({ path: 'eth1', drops: { kernel: null, interface: null } });
-    expect(line({ inputs: [one] })).toContain('; 1,002 dropped;');
-    expect(line({ inputs: [one, other] })).toContain('; 1,002 dropped (not known of eth1);');
-    expect(line({ inputs: [other] })).toContain('; drops not known;');
-  });
-
-  it('names inputs that are gone, and what was pushed out', () => {
-    expect(line({ inputs: [input({ path: 'tun0', done: true }), input()], stateEvicted: 7 })).toMatch(
-      /; 357 in memory, 7 pushed out; no findings; nothing more from tun0$/,
-    );
-  });
-
-  it('counts findings that are shown, by severity, and those that are over', () => {
-    const findings = [
-      finding({ id: 'a', severity: 'error' }),
-      finding({ id: 'b', severity: 'notice' }),
-      finding({ id: 'c', severity: 'notice' }),
-      finding({ id: 'd', severity: 'error' }),
-      finding({ id: 'hidden', severity: 'info' }),
-      finding({ id: 'unsure', confidence: 'possible' }),
-    ];
-    expect(line({ findings, ended: new Set(['d']) })).toMatch(/; findings: 1 error, 2 notices, 1 over$/);
-  });
 });
 
 describe('rates', () => {
