@@ -32,6 +32,11 @@ describe('what tcpdump complains of', () => {
     expect(tcpdump.complaint(said, true)).toEqual({ fault, text: text ?? expect.any(String) });
   });
 
+  it('is not what it counted', () => {
+    const counted = 'tcpdump: 8 packets captured, 8 packets received by filter, 0 packets dropped by kernel';
+    expect(tcpdump.lastWords(['tcpdump: listening on v0, link-type EN10MB (Ethernet)', counted])).toBe(null);
+  });
+
   it('is never the filter where none was given', () => {
     expect(tcpdump.complaint(['tcpdump: something new'], false)).toEqual({ fault: 'other', text: 'something new' });
   });

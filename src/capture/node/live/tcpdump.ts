@@ -1,7 +1,7 @@
 import { deviceFault, type Helper, type HelperRequest, RING_MIB } from './helper.ts';
 
 /** Lines of standard error that are no complaints. */
-const NEWS = /^tcpdump: (listening on|data link type|verbose output|WARNING)|^\d+ packets? /;
+const NEWS = /^tcpdump: (listening on|data link type|verbose output|WARNING|\d+ packets? captured)|^\d+ packets? /;
 const PREFIX = /^tcpdump: /;
 const TOO_OLD = /LINUX_SLL2/;
 const KERNEL = /(\d+) packets? dropped by kernel/;
