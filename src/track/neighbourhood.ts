@@ -2,7 +2,7 @@ import { Direction } from '../frame.ts';
 import type { Mac } from '../net/mac.ts';
 import { virtualMac } from '../wire/virtual-mac.ts';
 import { BoundedMap } from './bounded-map.ts';
-import { copyOf } from './copy-of.ts';
+import { standIn } from './copy-of.ts';
 import { Evidence } from './evidence.ts';
 import { type Exchange, isOwnReply, type Reply } from './exchange.ts';
 import { Hearing } from './hearing.ts';
@@ -595,12 +595,4 @@ function absorbStation(into: Station, from: Station): void {
   for (const ip of from.askedWith) addTo(into.askedWith, ip);
   into.answeredExchanges += from.answeredExchanges;
   for (const ip of from.unansweredTargets) addTo(into.unansweredTargets, ip);
-}
-
-/** Puts a copy in the place of what `key` has; gives a function that takes it away again. */
-function standIn<V>(map: BoundedMap<string, V>, key: string): () => void {
-  const original = map.get(key);
-  if (original === undefined) return () => map.delete(key);
-  map.set(key, copyOf(original));
-  return () => map.set(key, original);
 }

@@ -10,7 +10,7 @@ import { type RunMetrics, runMetrics } from './metrics-registry.ts';
 /** Where metrics are served. */
 export interface MetricsAddress {
   host: string;
-  /** 0: any that is free. */
+  /** 0: a free one is chosen. */
   port: number;
 }
 

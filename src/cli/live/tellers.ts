@@ -29,10 +29,10 @@ export interface TellerOptions {
   records: boolean;
 }
 
-/** One JSON document at the end, and wherever it is asked for. */
-export class DocumentTeller implements Teller {
-  private readonly io: Io;
-  private readonly options: TellerOptions;
+/** What prints text, and redraws nothing. */
+class PlainTeller {
+  protected readonly io: Io;
+  protected readonly options: TellerOptions;
 
   constructor(io: Io, options: TellerOptions) {
     this.io = io;
@@ -41,11 +41,14 @@ export class DocumentTeller implements Teller {
 
   begin(): void {}
 
-  async news(): Promise<void> {}
-
   say(text: string): void {
     this.io.err(text);
   }
+}
+
+/** One JSON document at the end, and wherever it is asked for. */
+export class DocumentTeller extends PlainTeller implements Teller {
+  async news(): Promise<void> {}
 
   async summary(analysis: Analysis): Promise<void> {
     await this.io.out(jsonText(analysisDocument(analysis, this.options.shown, this.options.records)));
@@ -95,23 +98,9 @@ export class ObjectTeller implements Teller {
 }
 
 /** A line for each finding and each update of it, the report at the end. */
-export class LineTeller implements Teller {
-  private readonly io: Io;
-  private readonly options: TellerOptions;
-
-  constructor(io: Io, options: TellerOptions) {
-    this.io = io;
-    this.options = options;
-  }
-
-  begin(): void {}
-
+export class LineTeller extends PlainTeller implements Teller {
   async news(news: readonly News[]): Promise<void> {
     await this.io.out(`${news.map(newsLine).join('\n')}\n`);
-  }
-
-  say(text: string): void {
-    this.io.err(text);
   }
 
   async summary(analysis: Analysis, isLast: boolean): Promise<void> {
