@@ -14,7 +14,7 @@ const TO_UNPACK = { ntpd: 'ntpsec', sshd: 'openssh-server' };
 export const PATH = [process.env.PATH, '/usr/sbin', '/sbin', join(UNPACKED, 'usr', 'sbin')].join(':');
 
 /** What is needed to capture live in namespaces, by ssh too. They take root. */
-export const LIVE_PROGRAMS = ['tcpdump', 'dumpcap', 'ip', 'ping', 'setpriv', 'ssh', 'sshd', 'ssh-keygen'];
+export const LIVE_PROGRAMS = ['tcpdump', 'dumpcap', 'ip', 'ping', 'setpriv', 'sysctl', 'ssh', 'sshd', 'ssh-keygen', 'cc'];
 
 /** What tests compare with. */
 export const TEST_PROGRAMS = ['tshark', 'tcpdump', 'zstd', 'lz4', ...(process.getuid?.() === 0 ? LIVE_PROGRAMS : [])];
@@ -29,6 +29,7 @@ const PACKAGES = {
   '/usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so': 'libcharon-extra-plugins',
   '/usr/lib/ipsec/plugins/libstrongswan-openssl.so': 'libstrongswan-standard-plugins',
   '/usr/lib/python3/dist-packages/cryptography': 'python3-cryptography',
+  cc: 'build-essential',
   cmp: 'diffutils',
   dig: 'bind9-dnsutils',
   dnsmasq: 'dnsmasq-base',

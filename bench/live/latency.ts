@@ -32,8 +32,6 @@ export interface LatencyCase {
   p90: number;
   p99: number;
   most: number;
-  /** Median of the part until the kernel of the capturing side stamped that frame. */
-  stampP50: number;
   /** Processor seconds that others had meanwhile. */
   disturbedSeconds: number;
 }
@@ -42,12 +40,8 @@ export interface LatencyCase {
 const LATEST_MS = 6000;
 const PATIENCE_MS = 20_000;
 
-/** A finding as it arrived. */
-interface Told {
-  /** Milliseconds since 1970: when its line was there, and what the kernel says of its last frame. */
-  arrived: number;
-  stamped: number;
-}
+/** When the line of a finding arrived, in milliseconds since 1970, by the address that it is about. */
+type Told = Map<string, number>;
 
 export async function measureLatency(options: LatencyOptions, tell: (text: string) => void): Promise<LatencyCase[]> {
   return inTemporaryFolder(async (temporary) => {
@@ -78,7 +72,7 @@ async function measure(
   try {
     const command = [process.execPath, join(project, 'bin', 'fluxcap.js'), 'live', CAPTURING, '--backend', backend, '--format', 'ndjson'];
     const child = cable.spawn('capturing', command);
-    const told = new Map<string, Told>();
+    const told: Told = new Map();
     listen(child, told);
     await begun(child);
     const seconds = (probes / perSecond) * 2 + LATEST_MS / 1000;
@@ -101,16 +95,14 @@ async function measure(
 interface Line {
   type: string;
   subject: { client?: { ip: string }; ip?: string };
-  last: string;
 }
 
-function listen(child: ChildProcess, told: Map<string, Told>): void {
+function listen(child: ChildProcess, told: Told): void {
   if (!child.stdout) return;
   createInterface({ input: child.stdout }).on('line', (line) => {
     const arrived = performance.timeOrigin + performance.now();
-    const { type, subject, last } = JSON.parse(line) as Line;
-    if (type !== 'finding') return;
-    told.set(subject.client?.ip ?? subject.ip ?? '', { arrived, stamped: Date.parse(last) });
+    const { type, subject } = JSON.parse(line) as Line;
+    if (type === 'finding') told.set(subject.client?.ip ?? subject.ip ?? '', arrived);
   });
 }
 
@@ -124,25 +116,21 @@ async function begun(child: ChildProcess): Promise<void> {
     if (Date.now() > end || child.exitCode !== null) throw new Error(`fluxcap does not capture: ${said}`);
 }
 
-function distribution(
-  probes: readonly Probe[],
-  told: ReadonlyMap<string, Told>,
-): Omit<LatencyCase, 'backend' | 'background' | 'kind' | 'disturbedSeconds'> {
-  const pairs = probes.flatMap((probe) => {
-    const found = told.get(probe.address);
-    return found ? { probe, found } : [];
-  });
-  const latencies = pairs.map(({ probe, found }) => found.arrived - probe.at).sort((a, b) => a - b);
-  const stamps = pairs.map(({ probe, found }) => found.stamped - probe.at).sort((a, b) => a - b);
+function distribution(probes: readonly Probe[], told: Told): Omit<LatencyCase, 'backend' | 'background' | 'kind' | 'disturbedSeconds'> {
+  const latencies = probes
+    .flatMap(({ address, at }) => {
+      const arrived = told.get(address);
+      return arrived === undefined ? [] : arrived - at;
+    })
+    .sort((a, b) => a - b);
   const rounded = (value: number): number => Math.round(value * 10) / 10;
   return {
     probes: probes.length,
-    told: pairs.length,
+    told: latencies.length,
     p50: rounded(quantile(latencies, 0.5)),
     p90: rounded(quantile(latencies, 0.9)),
     p99: rounded(quantile(latencies, 0.99)),
     most: rounded(quantile(latencies, 1)),
-    stampP50: rounded(quantile(stamps, 0.5)),
   };
 }
 

@@ -51,6 +51,12 @@ export class NewsDesk {
     return new Set([...this.cases].flatMap(([id, { ended }]) => (ended ? id : [])));
   }
 
+  /** Whether something is there that would be told if it held for a little longer. */
+  get isWaiting(): boolean {
+    for (const { since, told } of this.cases.values()) if (since !== undefined && !told) return true;
+    return false;
+  }
+
   /** Whether the finding was told. */
   isTold(id: string): boolean {
     return this.cases.get(id)?.told !== undefined;

@@ -299,7 +299,8 @@ export class LiveSession {
   }
 
   private async judge(now: number): Promise<void> {
-    const pauseSec = this.hasNewFrames ? this.judgePauseSec : Math.max(this.judgePauseSec, JUDGE_QUIET_SEC);
+    const isCalm = !this.hasNewFrames && !this.desk.isWaiting;
+    const pauseSec = isCalm ? Math.max(this.judgePauseSec, JUDGE_QUIET_SEC) : this.judgePauseSec;
     if (now - this.judgedAt < pauseSec) return;
     this.judgedAt = now;
     const { pulse } = this.options;
