@@ -159,12 +159,13 @@ describe.skipIf(why !== undefined)(`live backends${why === undefined ? '' : ` ($
           const run = await LiveRun.open(host, { backend, snaplen: 65_535 });
           await run.tell('hold');
           const sent = await host.tell<number>({ do: 'flood', to: NOBODY, count: 1500, size: 60_000 });
+          await run.tell('read');
           if (backend !== 'dumpcap') {
+            // While it waits for its reader tcpdump may not answer.
             await until('drops are told while it runs', async () => {
               return ((await run.tell('refresh')).drops.kernel ?? 0) > 0;
             });
           }
-          await run.tell('read');
           let length = -1;
           await until('all is read', async () => {
             const before = length;

@@ -58,10 +58,16 @@ describe.skipIf(why !== undefined).concurrent(`fluxcap live ends${why === undefi
   it(
     'at once where it is asked twice, and without its helper',
     inLab(async (lab) => {
-      const run = await lab.live('v0').listens();
-      process.kill(run.pid, 'SIGINT');
-      await sleep(200);
-      expect(await run.endBy('SIGINT')).toEqual({ status: 130, signal: null });
+      // On a busy machine the first one may have ended it before the second one is sent.
+      let status: number | null = 0;
+      for (let i = 0; i < 10 && status === 0; i++) {
+        const run = await lab.live('v0').listens();
+        process.kill(run.pid, 'SIGINT');
+        await sleep(100);
+        if (!run.isOver) process.kill(run.pid, 'SIGINT');
+        ({ status } = await run.end());
+      }
+      expect(status).toBe(130);
       await until('the helper has ended', () => lab.client.pidsOf('tcpdump').length === 0);
     }),
   );
