@@ -32,6 +32,8 @@ const SEEK_SET = 0;
 /** How often libpcap looks whether the interface is there, when nothing comes; and while its descriptor has an error, which waiting would find at once. */
 const LOOK_MS = 1000;
 const LOOK_AGAIN_MS = 200;
+/** After `stop`: the kernel's timer for a block that is not full may be late on a busy machine. */
+const LAST_LOOK_MS = 100;
 
 /**
  * libpcap in this process. It writes ordinary pcap records into memory of ours, a batch at a time (`pcap_dispatch` with its own `pcap_dump`, on a
@@ -199,7 +201,7 @@ export class LibPcapSource implements LiveSource {
       }
       if (this.hasWaited) return this.finish();
       this.hasWaited = this.toDrain !== null;
-      await (this.hasWaited ? new Promise((resolve) => setTimeout(resolve, this.delaySec * 1000)) : this.readable());
+      await (this.hasWaited ? new Promise((resolve) => setTimeout(resolve, LAST_LOOK_MS)) : this.readable());
     }
   }
 
