@@ -180,7 +180,8 @@ describe.skipIf(why !== undefined).concurrent(`fluxcap live on a terminal${why =
   const onTerminal = unless('draws what it finds, in any size, and Ctrl-C puts the report in its place', ['script', 'stty']);
   /** Runs in a terminal of its own; `NO_COLOR` and such in `env`. */
   const inTerminal = (lab: Lab, args: readonly string[], env: Record<string, string>) => {
-    const command = `stty cols 100 rows ${ROWS}; ${[...LIVE, ...args].join(' ')}`;
+    // `exec`: some shells would wait, have the Ctrl-C too, and end by it.
+    const command = `stty cols 100 rows ${ROWS}; exec ${[...LIVE, ...args].join(' ')}`;
     return new Watch(lab.client, ['script', '-qefc', command, '/dev/null'], { TERM: 'xterm-256color', ...env });
   };
   const programIn = (lab: Lab): number =>
