@@ -153,6 +153,22 @@ address() {
   for each in "$@"; do at "$node" ip address add "$each" dev "$card"; done
 }
 
+# remedied: called by a lab of an incident when its network stands. Whoever wants to see the incident mended gives FLUXCAP_REMEDY, a folder with a script for each host
+# (NODE.sh): they run there, each in its host. A remedy that is a line of a configuration is a file there, and the lab's business. The lab then is to show that it does not
+# happen any more.
+remedied() {
+  local script node
+  is_remedied || return 0
+  for script in "$FLUXCAP_REMEDY"/*.sh; do
+    [ -e "$script" ] || continue
+    node=$(basename "$script" .sh)
+    say "the remedy at $node: $(tr '\n' ';' <"$script")"
+    at "$node" bash -eu "$script" >"$tmp/remedy.log" 2>&1 || die 1 "the remedy at $node fails: $(cat "$tmp/remedy.log")"
+  done
+}
+
+is_remedied() { [ -n "${FLUXCAP_REMEDY:-}" ]; }
+
 # spawn NODE LOG COMMAND…: starts a daemon there; its id is in $pid, its output in the temporary folder.
 spawn() {
   local node=$1 log=$2

@@ -5,7 +5,8 @@ import { must } from './setup.js';
 rmSync('dist', { recursive: true, force: true });
 must('npx', ['--no-install', 'tsc', '-p', 'tsconfig.build.json']);
 const { analysisSchema, lineSchema } = await import('../dist/report/schema.js');
-for (const [name, schema] of Object.entries({ analysis: analysisSchema(), ndjson: lineSchema() }))
+const { contextSchema } = await import('../dist/context/schema.js');
+for (const [name, schema] of Object.entries({ analysis: analysisSchema(), ndjson: lineSchema(), context: contextSchema() }))
   writeFileSync(`dist/${name}.schema.json`, `${JSON.stringify(schema, undefined, 2)}\n`);
 
 const { HELP_ARGUMENTS } = await import('../dist/cli/ready-text.js');

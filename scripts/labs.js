@@ -15,7 +15,8 @@ export const JOBS = 6;
 
 /**
  * @typedef {object} Lab
- * @property {string} name folder below captures/
+ * @property {string} name what it is called here
+ * @property {string} [folder] below captures/; else its name
  * @property {number} seconds after which it gives up
  * @property {string[]} programs what it needs
  *
@@ -84,18 +85,18 @@ export function runLabs(wanted, { into, env = () => ({}), jobs = JOBS, say = () 
 
 /**
  * @param {Lab} lab
- * @param {string | undefined} folder
+ * @param {string | undefined} into
  * @param {Record<string, string>} more
  * @param {(text: string) => void} say
  * @param {AbortSignal} [signal]
  * @returns {Promise<Outcome>}
  */
-function runLab({ name }, folder, more, say, signal) {
+function runLab({ name, folder = name }, into, more, say, signal) {
   const begun = performance.now();
   const mark = newMark();
   if (signal?.aborted) return Promise.resolve({ mark, status: 130, output: 'not started\n', seconds: 0 });
   const env = { ...process.env, PATH, ...more, FLUXCAP_LAB: mark };
-  const child = spawn(join(captures, name, 'make.sh'), folder === undefined ? [] : [folder], {
+  const child = spawn(join(captures, folder, 'make.sh'), into === undefined ? [] : [into], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env,
     signal,

@@ -2,7 +2,9 @@ import { type AnalysisStats, Analyzer } from './analyzer.ts';
 import { CaptureInput } from './capture/input.ts';
 import type { ByteSource } from './capture/source.ts';
 import type { Unpackers } from './capture/unpack.ts';
+import { Context } from './context/context.ts';
 import type { Finding } from './diagnose/finding.ts';
+import type { Machine } from './diagnose/machines.ts';
 import { InterfaceRegistry } from './frame.ts';
 import type { ObservedInterface } from './track/interfaces.ts';
 import { type RecordKind, type RecordSink, RecordStore } from './track/records.ts';
@@ -44,6 +46,10 @@ export interface Analysis {
   stats: AnalysisStats;
   records: RecordStore;
   interfaces: readonly ObservedInterface[];
+  /** Which MACs and addresses are one machine, and why; found when it is asked for. */
+  machines: () => readonly Machine[];
+  /** What hosts said of themselves, and which of them the capture is of. */
+  context: Context;
 }
 
 export const DEFAULT_MAX_RECORDS = 100_000;
@@ -54,10 +60,10 @@ const PROGRESS_OCTETS = 16 << 20;
 /** Reads all inputs as one timeline, follows what happens in it, and judges it. Never throws because of what an input holds. */
 export async function analyzeSources(sources: readonly InputSource[], options: AnalysisOptions = {}): Promise<Analysis> {
   const registry = new InterfaceRegistry();
-  const { unpackers = {}, signal, sink } = options;
+  const { unpackers = {}, signal, sink, context = new Context() } = options;
   const inputs = sources.map(({ path, open }, index) => new CaptureInput({ path, index, open, registry, unpackers }));
   const records = new RecordStore(options.records ?? new Set(), options.maxRecords ?? DEFAULT_MAX_RECORDS, sink);
-  const analyzer = new Analyzer(inputs, records, options);
+  const analyzer = new Analyzer(inputs, records, { ...options, context });
   const progress = new ProgressTeller(inputs, options.onProgress);
   for (const input of inputs) await input.open();
   for (;;) {
@@ -75,7 +81,9 @@ export async function analyzeSources(sources: readonly InputSource[], options: A
     await progress.tell();
   }
   for (const input of inputs) await input.close();
-  return { inputs, findings: analyzer.conclude(), stats: analyzer.stats, records, interfaces: analyzer.interfaces.list };
+  const findings = analyzer.conclude();
+  const machines = (): readonly Machine[] => analyzer.machines();
+  return { inputs, findings, stats: analyzer.stats, records, interfaces: analyzer.interfaces.list, machines, context };
 }
 
 class ProgressTeller {

@@ -1,7 +1,10 @@
 import type { CaptureInput } from './capture/input.ts';
 import { MergedInputs } from './capture/merge.ts';
+import { Context } from './context/context.ts';
 import { diagnose } from './diagnose/diagnose.ts';
 import { type Finding, Findings } from './diagnose/finding.ts';
+import type { Knowledge } from './diagnose/knowledge.ts';
+import { type Machine, machinesOf, mergeMachines } from './diagnose/machines.ts';
 import { UNKNOWN_INTERFACE } from './frame.ts';
 import { durationText } from './net/time.ts';
 import { InterfaceTracker } from './track/interfaces.ts';
@@ -46,9 +49,13 @@ export class Analyzer {
   readonly trackers: Trackers;
   readonly stats: AnalysisStats = { decoded: 0, undecoded: 0, malformed: 0, truncatedPackets: 0, stateEvicted: 0 };
   private readonly inputs: readonly CaptureInput[];
+  /** What hosts say of themselves. */
+  readonly context: Context;
   private readonly packet = new Packet(UNKNOWN_INTERFACE);
   /** What timelines gave that are over. */
   private readonly findings = new Findings();
+  private machinesBefore: readonly Machine[] = [];
+  private readonly local: readonly string[];
   private readonly keep: ((input: CaptureInput) => void) | undefined;
   /** The latest time of this timeline. */
   private latest = Number.NEGATIVE_INFINITY;
@@ -60,12 +67,14 @@ export class Analyzer {
   private droppedAt = Number.NEGATIVE_INFINITY;
 
   constructor(inputs: readonly CaptureInput[], records: RecordStore, options: AnalyzerOptions) {
-    const { local = [], wireguardPeers = [], interfaceName, keep } = options;
+    const { local = [], wireguardPeers = [], context = new Context(), interfaceName, keep } = options;
     this.inputs = inputs;
     this.merged = new MergedInputs(inputs);
     this.keep = keep;
-    this.interfaces = new InterfaceTracker(interfaceName);
-    this.trackers = new Trackers(this.packet, this.interfaces, records, { local, wireguardPeers });
+    this.context = context;
+    this.local = local;
+    this.interfaces = new InterfaceTracker((index) => interfaceName?.(index) ?? context.observer?.link(index)?.name ?? null);
+    this.trackers = new Trackers(this.packet, this.interfaces, records, { local, wireguardPeers, context });
   }
 
   /** Time of the latest frame, in seconds since 1970; -Infinity before the first one. */
@@ -95,7 +104,6 @@ export class Analyzer {
   /** What is wrong by now, in the order of the report; nothing that is open is closed for it. After `conclude` it is what that gave. */
   judgeSoFar(): Finding[] {
     const findings = this.findings.copy();
-    this.interfaces.nameAgain();
     if (!this.isConcluded) this.trackers.asIfOver(() => this.judge(findings));
     this.stats.stateEvicted = this.trackers.evicted + findings.evicted;
     return findings.list;
@@ -109,6 +117,12 @@ export class Analyzer {
     const { list } = this.findings;
     this.stats.stateEvicted = this.trackers.evicted + this.findings.evicted;
     return list;
+  }
+
+  /** Which MACs and addresses are one machine, and why, as far as is known by now. */
+  machines(): readonly Machine[] {
+    const { local } = this;
+    return mergeMachines(this.machinesBefore, machinesOf({ knowledge: this.knowledge(false), interfaces: this.interfaces.list, local }));
   }
 
   private follow(input: CaptureInput): void {
@@ -147,21 +161,27 @@ export class Analyzer {
     input.problems.add('time-went-back', null, packet.frame, message);
     this.trackers.finish();
     this.judge(this.findings);
+    this.machinesBefore = this.machines();
     this.trackers.restart();
     this.latest = packet.at;
   }
 
   private judge(findings: Findings): void {
+    const { context } = this;
+    context.recognise(this.interfaces.indexed);
+    this.interfaces.nameAgain();
     const dropped = this.inputs.reduce((sum, { drops }) => sum + (drops.kernel ?? 0) + (drops.interface ?? 0), 0);
     if (dropped > this.dropped) this.droppedAt = this.latest;
     this.dropped = dropped;
     // In a run of weeks some packet is lost some day: that says nothing of today.
     const drops = this.latest - this.droppedAt <= DROPS_SEC;
-    const { arp, ndp, icmp, kinship, mismatches, neighbourhood, ownMacs, redundancy, relay, udp, wireguard } = this.trackers;
-    diagnose(
-      { arp, ndp, icmp, kinship, mismatches, neighbourhood, ownMacs, redundancy, relay, udp, wireguard, drops, end: this.latest },
-      findings,
-    );
+    diagnose(this.knowledge(drops), findings);
+  }
+
+  /** @param drops the capture says that it lost packets */
+  private knowledge(drops: boolean): Knowledge {
+    const { context, latest: end } = this;
+    return { ...this.trackers, context, drops, end };
   }
 
   private tellUnsupported(input: CaptureInput): void {

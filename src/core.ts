@@ -6,6 +6,11 @@ export { type Analysis, type AnalysisOptions, analyzeSources, type InputSource, 
 export type { Problem, ProblemKind } from './capture/problem.ts';
 export { type ByteSource, ChunkSource, MemorySource } from './capture/source.ts';
 export type { Unpacker, Unpackers } from './capture/unpack.ts';
+export { Context } from './context/context.ts';
+export type { ContextDocument, HostDocument } from './context/document.ts';
+export type { Host } from './context/host.ts';
+export { hostOf } from './context/model.ts';
+export { ContextError, readContext } from './context/read.ts';
 export type { Finding } from './diagnose/finding.ts';
 export type { Confidence, FindingKind, Remedy, Severity, Subject } from './diagnose/kind.ts';
 export { findingKinds } from './diagnose/kinds.ts';

@@ -35,7 +35,9 @@ describe.each(stated)('$name', ({ folder, capture, given, statements, name }) =>
     expect(document.findings.map(told).sort()).toEqual(toBeFound(statements));
   });
 
-  it.runIf(given === '')('gives the golden JSON, as the schema says', async () => {
+  // What a context adds is held by the statements; its golden files would be those of the hosts, too.
+  if (given !== '') return;
+  it('gives the golden JSON, as the schema says', async () => {
     const { text, document } = await analyzeAll(capture, directory, given, '--records');
     if (!isDocument(document)) expect.fail(JSON.stringify(isDocument.errors, undefined, 2));
     const golden = `${name.replace('/', '-').replace(/\.pcap(ng)?$/, '')}.json`;

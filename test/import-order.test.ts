@@ -9,19 +9,20 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'version.ts': [],
   capture: ['net', 'frame.ts'],
   wire: ['net', 'frame.ts'],
-  track: ['wire', 'net', 'frame.ts'],
-  diagnose: ['track', 'wire', 'net', 'frame.ts'],
-  'analyzer.ts': ['capture', 'wire', 'track', 'diagnose', 'net', 'frame.ts'],
-  'analysis.ts': ['analyzer.ts', 'capture', 'track', 'diagnose', 'frame.ts'],
-  live: ['analyzer.ts', 'analysis.ts', 'capture', 'wire', 'track', 'diagnose', 'net', 'frame.ts', 'version.ts'],
-  report: ['analysis.ts', 'live', 'capture', 'diagnose', 'track', 'wire', 'net', 'version.ts'],
-  'core.ts': ['analysis.ts', 'capture', 'diagnose', 'report', 'track', 'version.ts'],
-  'index.ts': ['core.ts', 'analysis.ts', 'capture', 'report', 'track'],
-  cli: ['analysis.ts', 'live', 'capture', 'report', 'diagnose', 'track', 'net', 'version.ts'],
+  context: ['net'],
+  track: ['context', 'wire', 'net', 'frame.ts'],
+  diagnose: ['track', 'context', 'wire', 'net', 'frame.ts'],
+  'analyzer.ts': ['capture', 'context', 'wire', 'track', 'diagnose', 'net', 'frame.ts'],
+  'analysis.ts': ['analyzer.ts', 'capture', 'context', 'track', 'diagnose', 'frame.ts'],
+  live: ['analyzer.ts', 'analysis.ts', 'capture', 'context', 'wire', 'track', 'diagnose', 'net', 'frame.ts', 'version.ts'],
+  report: ['analysis.ts', 'live', 'capture', 'context', 'diagnose', 'track', 'wire', 'net', 'version.ts'],
+  'core.ts': ['analysis.ts', 'capture', 'context', 'diagnose', 'report', 'track', 'version.ts'],
+  'index.ts': ['core.ts', 'analysis.ts', 'capture', 'context', 'report', 'track'],
+  cli: ['analysis.ts', 'live', 'capture', 'context', 'report', 'diagnose', 'track', 'net', 'version.ts'],
 };
 
 /** Only these know Node.js. */
-const KNOWS_NODE = /^(cli\/|capture\/node\/|index\.ts$)/;
+const KNOWS_NODE = /^(cli\/|(capture|context)\/node\/|index\.ts$)/;
 
 /** Names of Node's own globals that would tie the core to it. */
 const NODE_GLOBALS = /\b(process|Buffer|__dirname|require|setImmediate)\b(?=[.(])/;

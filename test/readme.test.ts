@@ -197,15 +197,18 @@ describe('tables', () => {
     expect(written).toEqual(commands);
   });
 
-  it.each(['analyze', 'live', 'show', 'explain', 'interfaces'])('name the options of %s, their defaults and choices', async (command) => {
-    const options = optionsIn(await help(command));
-    const written = rows.filter(({ of }) => of.includes(command));
-    const inOrder = (list: readonly { name: string; default: string }[]) => list.map((each) => `--${each.name} ${each.default}`).sort();
-    expect(inOrder(written)).toEqual(inOrder(options));
-    for (const { name, choices } of options) {
-      expect(written.find((row) => row.name === name)?.words, `--${name}`).toEqual(expect.arrayContaining(choices));
-    }
-  });
+  it.each(['analyze', 'live', 'show', 'context', 'explain', 'interfaces'])(
+    'name the options of %s, their defaults and choices',
+    async (command) => {
+      const options = optionsIn(await help(command));
+      const written = rows.filter(({ of }) => of.includes(command));
+      const inOrder = (list: readonly { name: string; default: string }[]) => list.map((each) => `--${each.name} ${each.default}`).sort();
+      expect(inOrder(written)).toEqual(inOrder(options));
+      for (const { name, choices } of options) {
+        expect(written.find((row) => row.name === name)?.words, `--${name}`).toEqual(expect.arrayContaining(choices));
+      }
+    },
+  );
 
   it('name the records that can be shown', async () => {
     const text = await help('show');

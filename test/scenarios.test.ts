@@ -1,10 +1,10 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
-import { parseLocal, parsePeers } from '../src/cli/options.ts';
 import { type AnalysisDocument, analysisDocument, analyzeSources, findingKinds, jsonText, MemorySource, recordKinds } from '../src/core.ts';
 import { analysisSchema } from '../src/report/schema.ts';
 import { differences, report } from './scenarios/compare.ts';
 import { scenarios } from './scenarios/index.ts';
+import { analysisOptionsOf } from './scenarios/options.ts';
 import type { Scenario } from './scenarios/scenario.ts';
 import { frameTimes } from './scenarios/times.ts';
 
@@ -12,11 +12,10 @@ import { frameTimes } from './scenarios/times.ts';
 
 const validate = new Ajv2020({ allErrors: true, strict: false }).compile(analysisSchema());
 
-async function documentOf({ capture, options = {} }: Scenario): Promise<AnalysisDocument> {
+async function documentOf({ capture, options }: Scenario): Promise<AnalysisDocument> {
   const analysis = await analyzeSources([{ path: 'capture', open: () => new MemorySource(capture()) }], {
     records: new Set(recordKinds),
-    local: parseLocal(options.local),
-    wireguardPeers: parsePeers(options.wgPeers),
+    ...analysisOptionsOf(options),
   });
   return JSON.parse(jsonText(analysisDocument(analysis, { severity: 'info', minConfidence: 'possible' }, true)));
 }

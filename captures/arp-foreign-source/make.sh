@@ -7,6 +7,7 @@ lab_begin 60 'ping' "$@"
 . "$here/../arp.sh"
 
 two_subnets
+remedied
 capture client eth0 client.pcap
 capture gateway any gateway.pcap
 ping_from_the_other_card

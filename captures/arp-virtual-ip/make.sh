@@ -7,6 +7,7 @@ lab_begin 60 'ping' "$@"
 . "$here/../arp.sh"
 
 virtual_address
+remedied
 capture client eth0 client.pcap
 capture director any director.pcap
 ask_for_virtual_address

@@ -7,6 +7,7 @@ lab_begin 90 'ping dnsmasq dig curl cmp /usr/bin/python3' "$@"
 . "$here/../asymmetry.sh"
 
 two_providers
+remedied
 dns_and_web server
 
 captures_of() {
@@ -27,7 +28,11 @@ providers_filter
 captures_of ''
 for each in ping dns web; do
   ask_$each $address_a || die 1 "$address_a does not answer ($each)"
-  ask_$each $address_b && die 1 "$address_b answers ($each)"
+  if ask_$each $address_b; then
+    is_remedied || die 1 "$address_b answers ($each)"
+  else
+    ! is_remedied || die 1 "$address_b does not answer ($each)"
+  fi
 done
 context server client inet
 captured

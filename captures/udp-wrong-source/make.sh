@@ -8,6 +8,7 @@ lab_begin 120 'socat in.tftpd tftp ss ntpd ntpdig iperf3 setpriv' "$@"
 . "$here/../udp.sh"
 
 uplinks_multipath
+remedied
 spawn server echo-server.log socat UDP4-RECVFROM:7,fork EXEC:cat
 spawn server iperf-server.log iperf3 -s -4 --forceflush
 ntp_server server 'interface ignore all
@@ -28,7 +29,7 @@ capture client eth0 client.pcap 'arp or icmp or udp'
 capture server any server.pcap 'arp or icmp or udp'
 capture inet any router.pcap 'arp or icmp or udp'
 round=0
-until [ $round -ge 6 ] && each_from_both; do
+until [ $round -ge 6 ] && { is_remedied || each_from_both; }; do
   round=$((round + 1))
   [ $round -le 40 ] || die 1 'the choice never fell on both of the other uplinks'
   # It asks for the destination of packets (IP_PKTINFO) only when it has read the first one: that one may be answered wrongly, the others are not.
@@ -36,6 +37,9 @@ until [ $round -ge 6 ] && each_from_both; do
   tftpd=$pid
   ask_all $round
   stop "$tftpd"
+done
+for port in 7 123 5201; do
+  ! is_remedied || ! answered '\(198.51.100.2\|198.51.100.34\)' $port '[0-9]*' || die 1 "port $port still answers from elsewhere"
 done
 context client server inet
 captured

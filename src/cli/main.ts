@@ -3,6 +3,7 @@ import { helpText } from '../report/help.ts';
 import { VERSION } from '../version.ts';
 import { readArguments } from './arguments.ts';
 import { analyzeUsage } from './commands/analyze.ts';
+import { contextUsage } from './commands/context.ts';
 import { explainUsage } from './commands/explain.ts';
 import { interfacesUsage } from './commands/interfaces.ts';
 import { liveUsage } from './commands/live.ts';
@@ -11,7 +12,14 @@ import { Exit, type Io, UsageError } from './io.ts';
 import { nodeIo } from './node-io.ts';
 import { readyText } from './ready-text.ts';
 
-const USAGES = { analyze: analyzeUsage, live: liveUsage, show: showUsage, explain: explainUsage, interfaces: interfacesUsage };
+const USAGES = {
+  analyze: analyzeUsage,
+  live: liveUsage,
+  show: showUsage,
+  context: contextUsage,
+  explain: explainUsage,
+  interfaces: interfacesUsage,
+};
 
 /** Help is read, not filled: longer lines are hard on the eye. */
 const WIDEST_HELP = 120;

@@ -49,6 +49,14 @@ export const wgPeer = {
     'NAME=PUBLICKEY of a WireGuard peer, repeatable: recognises it in handshakes. Public keys only, from `wg show all peers` and `wg show all public-key`',
 } as const satisfies Options;
 
+export const context = {
+  type: 'string',
+  array: true,
+  nargs: 1,
+  requiresArg: true,
+  describe: 'What hosts say of themselves, as `fluxcap context` prints it, repeatable: more is certain, and remedies are made for them',
+} as const satisfies Options;
+
 export const minConfidence = {
   choices: confidences,
   default: 'likely',

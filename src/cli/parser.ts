@@ -1,6 +1,7 @@
 import yargs from 'yargs';
 import { VERSION } from '../version.ts';
 import { analyze } from './commands/analyze.ts';
+import { context } from './commands/context.ts';
 import { explain } from './commands/explain.ts';
 import { interfaces } from './commands/interfaces.ts';
 import { live } from './commands/live.ts';
@@ -26,6 +27,7 @@ export function parserOf(io: Io, done: (exit: number) => void) {
       `Usage: $0 [analyze] <captures..>
        $0 live <interfaces..|any>
        $0 show <kind> <captures..>
+       $0 context
        $0 explain [kind]
        $0 interfaces
 
@@ -34,12 +36,17 @@ Reads packet captures, or listens on interfaces, and says why traffic takes the 
     .command(analyze(io, done))
     .command(live(io, done))
     .command(show(io, done))
+    .command(context(io, done))
     .command(explain(io))
     .command(interfaces(io))
     .example('$0 gateway.pcapng', 'what is wrong in this capture')
     .example(`$0 live any --filter 'not port 22'`, 'the same while it happens, on all interfaces')
     .example(`$0 live any --ssh gw`, 'the same on another machine; all that is installed there is tcpdump')
     .example(`ssh gw "tcpdump -i any -y LINUX_SLL2 -U -w - 'not port 22'" | $0 -`, 'the same, as it is captured on another machine')
+    .example(
+      '$0 gateway.pcapng --context gateway.json',
+      'with what `fluxcap context` printed on the gateway: more is certain, and remedies are its own',
+    )
     .example('$0 show wireguard gateway.pcapng', 'who began handshakes, who answered, from where; over time')
     .example('$0 explain arp-flux', 'what a finding means and what mends it')
     .epilogue(`Exit status:\n${exitList()}`)

@@ -1,6 +1,7 @@
 import type { Analysis, AnalysisOptions } from '../analysis.ts';
 import type { RecordKind, RecordSink } from '../track/records.ts';
 import { namesOf } from './arguments.ts';
+import { contextOf } from './context-files.ts';
 import { Exit, type Io } from './io.ts';
 import { parseLocal, parseMaxRecords, parsePeers } from './options.ts';
 import { progressLine } from './progress.ts';
@@ -11,6 +12,7 @@ export interface ReadOptions {
   maxRecords: string;
   local?: string[] | undefined;
   wgPeer?: string[] | undefined;
+  context?: string[] | undefined;
   quiet: boolean;
   progress: 'auto' | 'always' | 'never';
 }
@@ -21,17 +23,18 @@ export interface ReadOptions {
  * @param sink gets them as they are complete; without it they are kept
  */
 export async function readCaptures(io: Io, given: ReadOptions, records: ReadonlySet<RecordKind>, sink?: RecordSink): Promise<Analysis> {
+  const captures = namesOf(given.captures);
   const options: AnalysisOptions = {
     records,
     maxRecords: parseMaxRecords(given.maxRecords),
     local: parseLocal(given.local),
     wireguardPeers: parsePeers(given.wgPeer),
+    context: await contextOf(given.context, captures),
     ...(sink ? { sink } : {}),
   };
   const { analyzeSources } = await import('../analysis.ts');
   const { openPath, sizeOf } = await import('../capture/node/file.ts');
   const { nodeUnpackers } = await import('../capture/node/unpackers.ts');
-  const captures = namesOf(given.captures);
   const sizes = captures.map(sizeOf);
   const total = sizes.reduce<number | null>((sum, size) => (sum === null || size === null ? null : sum + size), 0);
   const line = progressLine(io, given.quiet ? 'never' : given.progress, total);
@@ -67,8 +70,10 @@ function interruptible(): { signal: AbortSignal; end: () => void } {
 }
 
 /** Problems go to standard error too: the result need not be read to notice that something is missing. */
-export function tellProblems(io: Io, { inputs }: Analysis): void {
+export function tellProblems(io: Io, { inputs, context }: Analysis): void {
   for (const { path, problems } of inputs) {
     for (const { kind, message, lost } of problems.list) io.err(`fluxcap: ${path}: ${lost ? '' : 'note: '}${message} [${kind}]\n`);
   }
+  if (context.isElsewhere)
+    io.err('fluxcap: note: the capture was taken on none of the hosts of the context: its interfaces have other MACs\n');
 }

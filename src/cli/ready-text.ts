@@ -7,6 +7,7 @@ export const HELP_ARGUMENTS: readonly (readonly string[])[] = [
   ['analyze', '--help'],
   ['live', '--help'],
   ['show', '--help'],
+  ['context', '--help'],
   ['explain', '--help'],
   ['interfaces', '--help'],
 ];

@@ -6,6 +6,7 @@ import { virtualMac } from '../wire/virtual-mac.ts';
 import { type DuplicateDetails, NEXT_CAPTURE, remediesOf } from './arp-duplicate-address.ts';
 import type { Draft } from './kind.ts';
 import type { Knowledge } from './knowledge.ts';
+import { areOneMachine } from './one-machine.ts';
 import { countText, FrameText, frameText, hedge, listText } from './text.ts';
 
 /*
@@ -33,7 +34,8 @@ export function judgeProbes(probed: ProbedAddress, knowledge: Knowledge): Draft<
   const { together } = probed;
   if (
     together?.macs.every((mac) => probers.some((prober) => prober.mac === mac)) &&
-    !together.macs.every((mac) => knowledge.ownMacs.has(mac))
+    !together.macs.every((mac) => knowledge.ownMacs.has(mac)) &&
+    areOneMachine(...together.macs, knowledge.context) !== true
   ) {
     const [first, second] = together.stamps;
     evidence.add('probe', first);
@@ -41,7 +43,10 @@ export function judgeProbes(probed: ProbedAddress, knowledge: Knowledge): Draft<
     const sign = `${FrameText(first)} and ${frameText(second)} probe for ${ip} at the same time, and nobody answers: both are about to take it.`;
     return conflict(address, together.macs, path, { evidence, sign, confidence: 'likely' });
   }
-  const answered = probers.find(({ answer }) => answer !== undefined && virtualMac(answer.mac) === undefined);
+  const answered = probers.find(
+    ({ mac, answer }) =>
+      answer !== undefined && virtualMac(answer.mac) === undefined && areOneMachine(mac, answer.mac, knowledge.context) !== true,
+  );
   if (!answered?.answer) return undefined;
   evidence.add('probe', answered.answer.probe);
   evidence.add('answer', answered.answer.stamp);
@@ -57,7 +62,7 @@ export function judgeDefence(address: Address, knowledge: Knowledge): Draft<Dupl
   if (address.doubles || knowledge.redundancy.groupOf(address.ip)) return undefined;
   const defences = address.runs.flatMap((run, i): [Run, Run][] => {
     const before = address.runs[i - 1];
-    return before && isDefence(before, run) ? [[before, run]] : [];
+    return before && isDefence(before, run) && areOneMachine(before.mac, run.mac, knowledge.context) !== true ? [[before, run]] : [];
   });
   const [first] = defences;
   if (!first || defences.length < FEWEST_DEFENCES) return undefined;

@@ -5,6 +5,7 @@ import { virtualMac } from '../wire/virtual-mac.ts';
 import { KNOWLEDGE_SEC } from './arp-answers.ts';
 import type { Draft, FindingKind } from './kind.ts';
 import type { Knowledge } from './knowledge.ts';
+import { relationOf } from './one-machine.ts';
 import { mac, object, oneOf } from './schemas.ts';
 import { countText, FrameText, frameText } from './text.ts';
 
@@ -66,6 +67,7 @@ export function judgeMoved(address: Address, knowledge: Knowledge): Draft<MovedD
   }
   const from = macText(last.from.mac);
   const to = macText(last.to.mac);
+  const relation = relationOf([last.from.mac, last.to.mac], knowledge.context);
   return {
     subject: { ip: address.ip },
     segment: address.segment,
@@ -81,6 +83,7 @@ export function judgeMoved(address: Address, knowledge: Knowledge): Draft<MovedD
     because: [
       `${FrameText(last.from.last)} is the last one that places ${address.ip} at ${from}; ${frameText(last.to.first)} ${last.to.announced ? 'announces' : 'gives'} it at ${to}.`,
       ...(group ? [`${group.protocol.toUpperCase()} group ${group.id} announces the address: its routers hand it over.`] : []),
+      ...(relation ? [relation.because] : []),
     ],
     ruledOut: address.requests > 0 ? ['Two hosts with one address: no question was answered by both.'] : [],
   };

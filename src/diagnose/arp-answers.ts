@@ -9,6 +9,7 @@ import type { Stamp } from '../track/stamp.ts';
 import type { RouterAdvertisement } from '../wire/redundancy.ts';
 import { virtualMac } from '../wire/virtual-mac.ts';
 import type { Knowledge } from './knowledge.ts';
+import { type Relation, relationOf } from './one-machine.ts';
 
 /** What was answered longer ago than this is history, not a second answer. */
 export const KNOWLEDGE_SEC = 120;
@@ -60,6 +61,8 @@ export interface MultiAnswer {
   /** The second of two different answers by them to one SYN. */
   reactedApart: Stamp | undefined;
   virtual: Claim[];
+  /** Whether they are one machine, as the context has it; undefined where it does not say. */
+  relation: Relation | undefined;
   /** The group that shares the address, by its own advertisements. */
   group: RouterAdvertisement | undefined;
   /** A MAC that answers for many addresses of others, and always late. */
@@ -86,7 +89,9 @@ function describe(address: Address, doubles: Doubles, knowledge: Knowledge): Mul
     .sort(compareIps);
   const ownAddresses = new Map(claims.map(({ mac }) => [mac, ownOf(mac, sets, address, knowledge)]));
   const order = orderOf(shared, address, knowledge);
-  const [first = -1, second = -1] = claims.map(({ mac }) => mac);
+  const macs = claims.map(({ mac }) => mac);
+  const [first = -1, second = -1] = macs;
+  const relation = relationOf(macs, knowledge.context);
   return {
     address,
     doubles,
@@ -103,8 +108,9 @@ function describe(address: Address, doubles: Doubles, knowledge: Knowledge): Mul
     namedApart: knowledge.kinship.areNamedApart(first, second),
     reactedApart: knowledge.kinship.reactedApart(first, second),
     virtual: claims.filter(({ mac }) => virtualMac(mac) !== undefined),
+    relation,
     group: knowledge.redundancy.groupOf(address.ip),
-    proxy: proxyOf(claims, ownAddresses, address, knowledge),
+    proxy: proxyByContext(claims, address.ip, relation) ?? proxyOf(claims, ownAddresses, address, knowledge),
     evidence: doubles.evidence,
   };
 }
@@ -166,6 +172,16 @@ function kinshipOf(claims: Claim[], { kinship }: Knowledge): Kinship {
     }
   }
   return best;
+}
+
+/** A host of the context that answers for others (proxy_arp) and does not have the address, beside another machine. */
+function proxyByContext(claims: Claim[], ip: string, relation: Relation | undefined): Claim | undefined {
+  const card = relation?.isOne
+    ? undefined
+    : relation?.cards.find(
+        ({ host, link }) => host && link && host.linksWith(ip).length === 0 && host.effective('proxy_arp', link.name) === 1,
+      );
+  return claims.find(({ mac }) => mac === card?.mac);
 }
 
 /**

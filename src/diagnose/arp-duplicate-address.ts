@@ -6,6 +6,7 @@ import { KNOWLEDGE_SEC, type MacAnswers, type MultiAnswer, withMore } from './ar
 import { answeredTogether } from './arp-flux.ts';
 import type { Confidence, Draft, FindingKind, Remedy } from './kind.ts';
 import type { Knowledge } from './knowledge.ts';
+import { areOneMachine, type Relation, signsOfTwoMachines } from './one-machine.ts';
 import { answers, count, list, mac, object, text } from './schemas.ts';
 import { FrameText, frameText, hedge, listText } from './text.ts';
 
@@ -31,6 +32,7 @@ export const arpDuplicateAddress: FindingKind<DuplicateDetails> = {
     'From outside: two MACs answer one request, they share exactly this address, and each of them answers for another one alone, or has a name of its own ' +
       '(DHCP, LLDP).',
     'A host announces the address, and another MAC answers that it has it, or announces it within a second, again and again (RFC 5227 section 2.4).',
+    'With the context: the MACs are of two hosts, or of one host and of none of its interfaces.',
     'Two hosts probe for the address at the same time; a host whose probe is answered is a possible one.',
   ],
   seenFrom: [
@@ -75,25 +77,29 @@ export function judgeDuplicate(multi: MultiAnswer): Draft<DuplicateDetails> | un
         'wire: two hosts.',
     ]);
   }
-  const signs = signsOfTwoHosts(multi);
+  if (multi.relation?.isOne === false && !multi.group) return byContext(multi, multi.relation);
+  const signs = signsOfTwoMachines(multi);
   return signs.length > 0 ? draft(multi, 'likely', signs) : undefined;
 }
 
-function signsOfTwoHosts({ claims, ownAddresses, namedApart, reactedApart, shared, doubles, address, rounds }: MultiAnswer): string[] {
-  const signs: string[] = [];
-  const haveOwn = claims.every(({ mac }) => (ownAddresses.get(mac)?.length ?? 0) > 0);
-  if (haveOwn && shared.length <= 1) {
-    for (const { mac } of claims) signs.push(`${macText(mac)} alone answers for ${listText(ownAddresses.get(mac) ?? [])}.`);
-  }
-  if (namedApart) signs.push('DHCP or LLDP give the two MACs different names.');
-  if (reactedApart)
-    signs.push(`${FrameText(reactedApart)} is the second answer to one SYN, by another TCP than the first one, from the other MAC.`);
-  const announcer = claims.find(({ announcements, answers }) => announcements > 0 && answers === 0);
-  if (rounds === 0 && announcer && doubles.exchanges > 0) {
-    signs.push(`${macText(announcer.mac)} announces ${address.ip}, and another MAC answers that it has it.`);
-  }
-  return signs;
+/** The MACs are of different machines: which of them has the address, the context says too. */
+function byContext(multi: MultiAnswer, relation: Relation): Draft<DuplicateDetails> {
+  const { address, claims } = multi;
+  const holders = [...new Set(relation.cards.flatMap(({ host }) => host ?? []))].map((host) => {
+    const links = host.linksWith(address.ip).map(({ name }) => name);
+    return `${host.name} has ${address.ip} ${links.length > 0 ? `on ${listText(links)}` : 'on no interface'}`;
+  });
+  // A machine that nobody knows, and that always comes long after the other one, may answer for it as a proxy.
+  const strangers = relation.cards.filter(({ host }) => host === undefined);
+  const isLate = strangers.some(({ mac: of }) => isAlwaysLate(claims.find((claim) => claim.mac === of)));
+  return draft(multi, isLate ? 'likely' : 'certain', [relation.because, `By the context, ${listText(holders)}.`]);
 }
+
+/** As a proxy is that leaves the owner the time to answer (Linux proxy_delay). */
+const isAlwaysLate = (claim: Claim | undefined): boolean =>
+  claim !== undefined && claim.firstAnswers === 0 && claim.latencyUsSum / Math.max(claim.answers, 1) > LATE_US;
+
+const LATE_US = 10_000;
 
 function draft(multi: MultiAnswer, confidence: Confidence, evidenceOfTwoHosts: string[]): Draft<DuplicateDetails> {
   const { address, claims, macs, winner, shared, doubles, group } = multi;
@@ -113,7 +119,9 @@ function draft(multi: MultiAnswer, confidence: Confidence, evidenceOfTwoHosts: s
       ...(confidence === 'certain'
         ? []
         : [
-            'It could also be a virtual address of a load balancer that its real servers answer for (IPVS): the address itself tells its owner.',
+            multi.relation
+              ? 'The machine that always comes late could be a proxy that answers for others.'
+              : 'It could also be a virtual address of a load balancer that its real servers answer for (IPVS): the address itself tells its owner.',
           ]),
     ],
     ruledOut: [
@@ -153,7 +161,9 @@ export function judgeForeignClaim(address: Address, knowledge: Knowledge): Draft
   const claims = [...address.claims.values()].filter(({ mac }) => virtualMac(mac) === undefined);
   const own = claims.find((claim) => claim.own > 0 && knowledge.ownMacs.has(claim.mac));
   if (!own) return undefined;
-  const rivals = claims.filter((claim) => claim.foreign > 0 && !knowledge.ownMacs.has(claim.mac));
+  const rivals = claims.filter(
+    (claim) => claim.foreign > 0 && !knowledge.ownMacs.has(claim.mac) && areOneMachine(claim.mac, own.mac, knowledge.context) !== true,
+  );
   const overlapping = rivals.find((claim) => overlaps(own, claim));
   if (overlapping) return foreignClaim(address, own, overlapping, duringOwnClaims(own, overlapping));
   const contesting = rivals.find((claim) => contests(claim, own, address));

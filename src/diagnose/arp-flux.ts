@@ -1,8 +1,12 @@
+import type { Host, Link } from '../context/host.ts';
+import { commonPrefixLength, compareIps } from '../net/ip.ts';
 import { macText } from '../net/mac.ts';
-import { durationText } from '../net/time.ts';
 import type { EvidenceFrame } from '../track/evidence.ts';
 import { type MacAnswers, type MultiAnswer, withMore } from './arp-answers.ts';
-import type { Confidence, Draft, FindingKind } from './kind.ts';
+import { cardsRemedy } from './host-cards.ts';
+import { sysctlNow, sysctlRemedy } from './host-sysctls.ts';
+import type { Confidence, Draft, FindingKind, Remedy, Severity } from './kind.ts';
+import { areOneCard, isNoCard, linksOfMac, nameOfCard, onenessOf, type Relation } from './one-machine.ts';
 import { answers, count, list, mac, object, text } from './schemas.ts';
 import { capitalised, countText, frameText, hedge, listText } from './text.ts';
 
@@ -12,6 +16,25 @@ export interface ArpFluxDetails {
   winner: string;
   sharedIps: string[];
 }
+
+const ANSWER_RIGHT = {
+  text: 'Answer only on the card that has the address, and ask with an address of the card. The greater value of `all` and the card counts; keep it in /etc/sysctl.d/. Addresses that are kept on lo or a dummy are not answered for any more',
+  commands: ['sysctl -w net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2'],
+};
+const FORGET = {
+  text: 'Then let the clients forget what they learned (IFACE, ADDRESS: each card and its address), or announce it from the host (arping of iputils)',
+  commands: ['ip neigh flush dev IFACE', 'arping -A -I IFACE -c 3 ADDRESS'],
+};
+const SEPARATE = {
+  text:
+    'The sysctls do not choose the card by which answers leave: where that matters, give each address a routing table of its own (TABLE, SUBNET, GATEWAY). ' +
+    'arp_filter=1 without such rules makes one card mute instead',
+  commands: [
+    'ip rule add from ADDRESS lookup TABLE',
+    'ip route add SUBNET dev IFACE src ADDRESS table TABLE',
+    'ip route add default via GATEWAY dev IFACE table TABLE',
+  ],
+};
 
 export const arpFlux: FindingKind<ArpFluxDetails> = {
   kind: 'arp-flux',
@@ -28,6 +51,7 @@ export const arpFlux: FindingKind<ArpFluxDetails> = {
     'From outside: several MACs answer one request, and each of them answers for the same two or more addresses; always in the same order, or within a ' +
       'millisecond of each other. Certain if something else shows one machine: a ping or a connection that enters by one MAC and leaves by the other, a ' +
       'common DHCP or LLDP name, or ten rounds that agree in order and distance.',
+    'With the context: the MACs are interfaces of one host, or one MAC alone answers for an address that another card of its host has.',
   ],
   seenFrom: [
     'The host itself with `-i any`: both answers, with the interface of each.',
@@ -41,26 +65,7 @@ export const arpFlux: FindingKind<ArpFluxDetails> = {
     'Bonding (balance-alb): different clients get different MACs, but each request one answer.',
     'ARP poisoning: the attacker answers for addresses that the other MAC does not answer for.',
   ],
-  remedies: [
-    {
-      text: 'Answer only on the card that has the address, and ask with an address of the card. The greater value of `all` and the card counts; keep it in /etc/sysctl.d/. Addresses that are kept on lo or a dummy are not answered for any more',
-      commands: ['sysctl -w net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2'],
-    },
-    {
-      text: 'Then let the clients forget what they learned (IFACE, ADDRESS: each card and its address), or announce it from the host (arping of iputils)',
-      commands: ['ip neigh flush dev IFACE', 'arping -A -I IFACE -c 3 ADDRESS'],
-    },
-    {
-      text:
-        'The sysctls do not choose the card by which answers leave: where that matters, give each address a routing table of its own (TABLE, SUBNET, GATEWAY). ' +
-        'arp_filter=1 without such rules makes one card mute instead',
-      commands: [
-        'ip rule add from ADDRESS lookup TABLE',
-        'ip route add SUBNET dev IFACE src ADDRESS table TABLE',
-        'ip route add default via GATEWAY dev IFACE table TABLE',
-      ],
-    },
-  ],
+  remedies: [ANSWER_RIGHT, FORGET, SEPARATE],
   references: [
     'RFC 826',
     'RFC 1122 section 3.3.4.2',
@@ -69,11 +74,17 @@ export const arpFlux: FindingKind<ArpFluxDetails> = {
   ],
 };
 
-/** One host that answers from several cards: seen on the host itself, or concluded from what the MACs have in common. */
-export function judgeFlux(multi: MultiAnswer): Draft<ArpFluxDetails> | undefined {
-  if (multi.virtual.length > 0) return undefined;
-  return atHost(multi) ?? fromOutside(multi);
+/**
+ * One host that answers from several cards: seen on the host itself, concluded from what the MACs have in common, or known from the context.
+ * @param isDelivered frames for the address are seen to arrive at the wrong card
+ */
+export function judgeFlux(multi: MultiAnswer, isDelivered: boolean): Draft<ArpFluxDetails> | undefined {
+  if (multi.virtual.length > 0 || multi.relation?.isOne === false) return undefined;
+  const found = atHost(multi) ?? fromOutside(multi);
+  return found && isDelivered ? { ...found, severity: 'error', because: [...found.because, DELIVERED] } : found;
 }
+
+export const DELIVERED = 'Frames for it do arrive at the wrong card (wrong-interface-delivery).';
 
 function atHost(multi: MultiAnswer): Draft<ArpFluxDetails> | undefined {
   const seen = multi.doubles.atHost;
@@ -91,23 +102,9 @@ function atHost(multi: MultiAnswer): Draft<ArpFluxDetails> | undefined {
 }
 
 function fromOutside(multi: MultiAnswer): Draft<ArpFluxDetails> | undefined {
-  const { isBlock, isSteady, isClose, kinship, rounds, shared } = multi;
-  const isKin = kinship.crossings > 0 || kinship.names.length > 0;
-  const isCertain = isBlock && (isKin || (isSteady && isClose && rounds >= CERTAIN_ROUNDS));
-  const isLikely = isBlock ? isSteady || isClose : isKin && [...multi.ownAddresses.values()].every((ips) => ips.length === 0);
-  if (!isCertain && !isLikely) return undefined;
-  const because = [answeredTogether(multi)];
-  if (isBlock) because.push(`Each of these MACs answers for the same ${shared.length} addresses: ${listText(shared)}, and for no other.`);
-  if (isSteady) because.push(`In ${Math.round(multi.steadyShare * rounds)} of ${rounds} rounds the same MAC comes first.`);
-  if (isClose)
-    because.push(
-      `The answers follow each other within ${durationText(multi.gapMost)} in all ${rounds} rounds: they come from one machine's handlers.`,
-    );
-  because.push(...kinshipSentences(multi));
-  return draft(multi, isCertain ? 'certain' : 'likely', because);
+  const oneness = onenessOf(multi);
+  return oneness && draft(multi, oneness.confidence, [answeredTogether(multi), ...oneness.because]);
 }
-
-const CERTAIN_ROUNDS = 10;
 
 /** What was seen: the sentence that all kinds about double answers begin with. */
 export function answeredTogether({ address, doubles, claims }: MultiAnswer): string {
@@ -115,18 +112,6 @@ export function answeredTogether({ address, doubles, claims }: MultiAnswer): str
   const request = doubles.evidence.firstOf('request');
   const first = request ? ` (${doubles.exchanges === 1 ? '' : 'the first: '}${frameText(request)})` : '';
   return `${countText(doubles.exchanges, 'question')} for ${address.ip}${first} ${doubles.exchanges === 1 ? 'was' : 'were each'} answered by ${names}.`;
-}
-
-export function kinshipSentences({ kinship }: MultiAnswer): string[] {
-  const sentences: string[] = [];
-  const { request, answer, crossings, what, names } = kinship;
-  if (crossings > 0 && request && answer) {
-    sentences.push(
-      `${capitalised(what)} (${frameText(request)}, ${frameText(answer)}) enter by one of the MACs and leave by another: they are one machine.`,
-    );
-  }
-  if (names.length > 0) sentences.push(`Both MACs give the same name: ${listText(names)}.`);
-  return sentences;
 }
 
 export function kinshipFrames({ kinship }: MultiAnswer): EvidenceFrame[] {
@@ -140,29 +125,120 @@ export function kinshipFrames({ kinship }: MultiAnswer): EvidenceFrame[] {
 }
 
 function draft(multi: MultiAnswer, confidence: Confidence, because: string[]): Draft<ArpFluxDetails> {
-  const { address, claims, macs, winner, shared, doubles } = multi;
+  const { address, claims, macs, winner, shared, doubles, relation } = multi;
   const others = claims.slice(1).reduce((sum, { firstAnswers }) => sum + firstAnswers, 0);
   const firsts = (claims[0]?.firstAnswers ?? 0) + others;
+  const of = relation?.isOne ? `one host, ${relation.host.name}` : 'one host';
   return {
     subject: { ip: address.ip },
     segment: address.segment,
     path: address.path,
+    ...severityOf(relation),
     confidence,
-    title: `${address.ip} is answered by ${macs.length} MACs ${hedge(confidence)}of one host; ${claims[0]?.firstAnswers ?? 0} of ${firsts} first answers come from ${winner}`,
-    details: { macs, requests: address.requests, winner, sharedIps: shared.length > 0 ? shared : [address.ip] },
+    title: `${address.ip} is answered by ${macs.length} MACs ${hedge(confidence)}of ${of}; ${claims[0]?.firstAnswers ?? 0} of ${firsts} first answers come from ${winner}`,
+    details: { macs: namedMacs(multi), requests: address.requests, winner, sharedIps: shared.length > 0 ? shared : [address.ip] },
     count: doubles.exchanges,
     evidence: withMore(multi.evidence, kinshipFrames(multi)),
     because: [
       ...because,
-      `Which card has ${address.ip} is not in the packets; a client that keeps the first answer sends its frames to ${winner}.`,
+      ...(relation?.isOne
+        ? [...ownerSentences(multi, relation, firsts), ...settings(relation)]
+        : [`Which card has ${address.ip} is not in the packets; a client that keeps the first answer sends its frames to ${winner}.`]),
     ],
     ruledOut: [
       'VRRP, HSRP, CARP and GLBP: no virtual MAC answers, and no such router announces the address.',
       multi.doubles.atHost
         ? 'Two hosts with one address: both answers leave the same host.'
-        : `Two hosts with one address: ${multi.isBlock ? 'no MAC answers for an address of its own' : 'the MACs are shown to be one machine'}.`,
-      'Proxy ARP: the answers are of equal rank; neither MAC answers for many addresses of others.',
+        : `Two hosts with one address: ${reasonForOne(multi)}.`,
+      ...(isOwnAddress(multi) ? ['Proxy ARP: the answers are of equal rank; neither MAC answers for many addresses of others.'] : []),
       'Bonding: several answers came to one request.',
     ],
+    ...(relation?.isOne
+      ? {
+          remedies: fluxRemedies(
+            relation.host,
+            relation.cards.flatMap(({ link }) => link ?? []),
+            address.ip,
+          ),
+        }
+      : {}),
   };
+}
+
+/**
+ * What to set on the host.
+ * @param links those of its interfaces that answer, and the one that has the address
+ */
+export function fluxRemedies(host: Host, links: readonly Link[], ip: string): Remedy[] {
+  const names = [...new Set(links.map(({ name }) => name))].sort();
+  const addresses = addressesBeside(links, ip);
+  return [
+    sysctlRemedy(host, names, { arp_ignore: 1, arp_announce: 2 }, ANSWER_RIGHT, ['arp_filter', 'rp_filter', 'proxy_arp']),
+    {
+      text: `Then let the clients forget what they learned (IFACE: their card), or announce it from ${host.name} (arping of iputils)`,
+      commands: ['ip neigh flush dev IFACE', ...addresses.map(({ own, link }) => `arping -A -I ${link} -c 3 ${own}`)],
+    },
+    cardsRemedy(
+      host,
+      addresses.map(({ own }) => own),
+      SEPARATE,
+    ),
+  ];
+}
+
+/** The addresses of these cards in the network of `ip`. */
+const addressesBeside = (links: readonly Link[], ip: string): { own: string; link: string }[] =>
+  [...new Set(links)]
+    .flatMap(({ name, addresses }) =>
+      addresses.filter((each) => commonPrefixLength(each.ip, ip) >= each.prefixLength).map((each) => ({ own: each.ip, link: name })),
+    )
+    .sort((a, b) => compareIps(a.own, b.own));
+
+function reasonForOne({ relation, isBlock }: MultiAnswer): string {
+  if (relation?.isOne) return `the context has ${relation.cards.length === 2 ? 'both' : 'all'} MACs at one host`;
+  return isBlock ? 'no MAC answers for an address of its own' : 'the MACs are shown to be one machine';
+}
+
+/** As far as is known. */
+const isOwnAddress = ({ relation, address }: MultiAnswer): boolean => !relation || relation.host.linksWith(address.ip).length > 0;
+
+/** Where all of them are one card (macvlan and its parent), frames arrive there anyway. */
+const severityOf = (relation: Relation | undefined): { severity?: Severity } =>
+  relation?.isOne && areOneCard(relation) ? { severity: 'notice' } : {};
+
+/** With the interfaces' names at their host, where the context knows them. */
+const namedMacs = ({ macs, relation }: MultiAnswer): MacAnswers[] =>
+  macs.map((each) => {
+    const link = relation?.cards.find(({ mac: of }) => macText(of) === each.mac)?.link;
+    return { ...each, interface: (link && nameOfCard(link)) ?? each.interface };
+  });
+
+/** What makes each card answer. */
+const settings = ({ host, cards }: Relation): string[] =>
+  sysctlNow(
+    host,
+    cards.flatMap(({ link }) => link?.name ?? []),
+    ['arp_ignore'],
+  );
+
+/** Which card has the address, and where frames for it go. */
+function ownerSentences({ address: { ip }, claims }: MultiAnswer, { host, cards }: Relation, firsts: number): string[] {
+  const having = host.linksWith(ip);
+  const winning = claims[0];
+  const winner = cards.find(({ mac: of }) => of === winning?.mac)?.link;
+  if (!winning || !winner) return [];
+  const comes = `${winner.name} comes first in ${winning.firstAnswers} of ${countText(firsts, 'question')}`;
+  const card = having.find((link) => !isNoCard(link));
+  if (having.length === 0)
+    return [`${host.name} has ${ip} on no interface: it answers for another machine (proxy ARP), from several cards; ${comes}.`];
+  if (!card) return [`${host.name} has ${ip} on ${listText(having.map(({ name }) => name))}, which is no card; ${comes}.`];
+  const isRight = linksOfMac(host, winning.mac).some(({ name }) => name === card.name);
+  return [
+    isRight
+      ? `${ip} is an address of ${card.name}. ${comes}: with a client that keeps the first answer, frames arrive rightly as long as it does.`
+      : `${ip} is an address of ${card.name}, but ${comes}: a client that keeps the first answer sends its frames to ${winner.name}.`,
+    ...(areOneCard({ host, cards })
+      ? [`They lie on one card, so frames come in by the same wire; what looks at the interface still sees another one.`]
+      : []),
+  ];
 }

@@ -1,7 +1,8 @@
 import { macText } from '../net/mac.ts';
 import { type MacAnswers, type MultiAnswer, withMore } from './arp-answers.ts';
-import { answeredTogether, kinshipFrames, kinshipSentences } from './arp-flux.ts';
+import { answeredTogether, kinshipFrames } from './arp-flux.ts';
 import type { Draft, FindingKind } from './kind.ts';
+import { kinshipSentences } from './one-machine.ts';
 import { answers, count, list, mac, object, text } from './schemas.ts';
 import { listText } from './text.ts';
 
@@ -48,13 +49,20 @@ export const arpMultiMacAnswer: FindingKind<MultiMacDetails> = {
 
 /** The fact alone. With a virtual MAC among the answers it is an error: two routers, or a router and its own card, speak for one group. */
 export function judgeMultiMac(multi: MultiAnswer): Draft<MultiMacDetails> {
-  const { address, claims, macs, winner, shared, doubles, virtual, proxy } = multi;
+  const { address, claims, macs, winner, shared, doubles, virtual, proxy, relation } = multi;
   const names = listText(claims.map(({ mac }) => macText(mac)));
   const isVirtual = virtual.length > 0;
-  const because = [answeredTogether(multi), ...kinshipSentences(multi)];
+  const because = [answeredTogether(multi), ...(relation ? [relation.because] : kinshipSentences(multi))];
+  const proxying = relation?.cards.find(
+    (card) => card.mac === proxy?.mac && card.host?.effective('proxy_arp', card.link?.name ?? '') === 1,
+  );
   if (isVirtual)
     because.push(
       `${listText(virtual.map(({ mac }) => macText(mac)))} is a virtual router's MAC: only the active router answers, and with it alone.`,
+    );
+  else if (proxying)
+    because.push(
+      `${proxying.host?.name} answers for others on ${proxying.link?.name} (proxy_arp is 1 there) and does not have ${address.ip}: its route to it is too wide, and it is not always the last.`,
     );
   else if (proxy)
     because.push(

@@ -5,6 +5,7 @@ import { virtualMac } from '../wire/virtual-mac.ts';
 import { withMore } from './arp-answers.ts';
 import type { Draft, FindingKind } from './kind.ts';
 import type { Knowledge } from './knowledge.ts';
+import { relationOf } from './one-machine.ts';
 import { count, list, mac, object, text } from './schemas.ts';
 import { countText, FrameText, frameText, hedge, listText } from './text.ts';
 
@@ -60,6 +61,9 @@ function judge(address: Address, found: Unsolicited, knowledge: Knowledge): Draf
     (claim) => claim.mac !== found.mac && claim.answers + claim.announcements > 0 && claim.first.at < found.last.at,
   );
   if (!owner || virtualMac(owner.mac)) return undefined;
+  // One machine may say of its address what it likes.
+  const relation = relationOf([found.mac, owner.mac], knowledge.context);
+  if (relation?.isOne) return undefined;
   // A new router passes packets on too, but not from and to the owner of its address.
   const relayed = knowledge.relay.relayedBy(found.mac, owner.mac);
   const other = otherEnd(address, found, knowledge);
@@ -80,6 +84,7 @@ function judge(address: Address, found: Unsolicited, knowledge: Knowledge): Draf
     because: [
       `${countText(found.count, 'answer')} that nobody asked for, from ${frameText(found.first)} to ${frameText(found.last)}, say that ${address.ip} is at ${station}${targets.length > 0 ? `; they go to ${listText(targets)}` : ''}.`,
       `${FrameText(owner.first)} shows the address at ${macText(owner.mac)}${ownerIsThere ? `, ${frameText(owner.last)} still does` : ''}.`,
+      ...(relation ? [relation.because] : []),
       ...(other ? [`The same station tells ${address.ip} that it is ${other}: it stands between the two.`] : []),
       ...(relayed?.packets
         ? [

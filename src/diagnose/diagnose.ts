@@ -7,17 +7,21 @@ import { isLateProxy, type MultiAnswer, multiAnswers } from './arp-answers.ts';
 import { arpDuplicateAddress, judgeDuplicate, judgeForeignClaim } from './arp-duplicate-address.ts';
 import { arpFlux, judgeFlux } from './arp-flux.ts';
 import { arpForeignSource, judgeForeignSource } from './arp-foreign-source.ts';
+import { judgeHalfSeen } from './arp-half-seen.ts';
 import { arpMultiMacAnswer, judgeMultiMac } from './arp-multi-mac-answer.ts';
 import { arpSenderMismatch, judgeMismatch, standIns } from './arp-sender-mismatch.ts';
 import { arpSpoofSuspect, judgeSpoof } from './arp-spoof-suspect.ts';
 import { answeredNetworks, arpUnanswered, judgeUnanswered } from './arp-unanswered.ts';
 import type { Findings } from './finding.ts';
+import { diagnoseGateways } from './gateway-mismatch.ts';
 import { icmpReplyWrongSource, judgeWrongEcho } from './icmp-reply-wrong-source.ts';
 import type { Knowledge } from './knowledge.ts';
 import { judgeNdpDuplicate, judgeNdpMultiMac, ndpDuplicateAddress, ndpMultiMacAnswer } from './ndp-answers.ts';
+import { areOneBond } from './one-machine.ts';
 import { udpReplyWrongSource, wrongReplies } from './udp-reply-wrong-source.ts';
-import { judgeRealserver, vipAnsweredByRealserver } from './vip-answered-by-realserver.ts';
+import { judgeLoneRealserver, judgeRealserver, vipAnsweredByRealserver } from './vip-answered-by-realserver.ts';
 import { judgeSplitBrain, vrrpSplitBrain } from './vrrp-split-brain.ts';
+import { diagnoseWays } from './ways.ts';
 import { judgeDrift, wireguardEndpointDrift } from './wireguard-endpoint-drift.ts';
 import { judgeFlap, judgeSharedKey, wireguardEndpointFlap, wireguardSharedKey } from './wireguard-endpoint-flap.ts';
 import { judgeUnansweredHandshake, wireguardHandshakeUnanswered } from './wireguard-handshake-unanswered.ts';
@@ -27,12 +31,19 @@ import { judgeRebind, judgeRoaming, wireguardNatRebind, wireguardRoaming } from 
 
 /** Looks at what the trackers know, after their `finish`, and reports what is wrong. */
 export function diagnose(knowledge: Knowledge, findings: Findings): void {
-  diagnoseNeighbours(knowledge, findings);
+  const deliveries = diagnoseWays(knowledge, findings);
+  diagnoseNeighbours(knowledge, findings, deliveries);
+  diagnoseGateways(knowledge, findings);
   diagnoseReplies(knowledge, findings);
   diagnoseWireguard(knowledge, findings);
 }
 
-function diagnoseNeighbours(knowledge: Knowledge, findings: Findings): void {
+/** @param deliveries handles of findings that frames for an address arrive wrongly: by whose answer they do is one story with them */
+function diagnoseNeighbours(knowledge: Knowledge, findings: Findings, deliveries: ReadonlyMap<string, string>): void {
+  const explain = (ip: string, handle: string): void => {
+    const delivery = deliveries.get(ip);
+    if (delivery) findings.relate(delivery, handle);
+  };
   const split = new Set<string>();
   for (const router of knowledge.redundancy.routers.values()) {
     const draft = judgeSplitBrain(router);
@@ -44,8 +55,9 @@ function diagnoseNeighbours(knowledge: Knowledge, findings: Findings): void {
   for (const multi of multiAnswers(knowledge, 'arp')) {
     // Two masters answer for their group's address: that is told above.
     if (multi.group && split.has(`${multi.group.protocol}/${multi.group.id}`)) continue;
-    const handle = reportAnswers(multi, findings);
+    const handle = reportAnswers(multi, findings, deliveries.has(multi.address.ip));
     if (handle === undefined) continue;
+    explain(multi.address.ip, handle);
     // The same MACs answer for other addresses too: one story.
     const key = `${multi.address.segment} ${multi.claims
       .map(({ mac }) => mac)
@@ -73,7 +85,9 @@ function diagnoseNeighbours(knowledge: Knowledge, findings: Findings): void {
     const moved = spoofs.length > 0 || foreign || defence ? undefined : judgeMoved(address, knowledge);
     if (foreign || defence) contested.add(address);
     if (moved) findings.report(arpAddressMoved, moved);
-    for (const draft of judgeForeignSource(address, knowledge)) findings.report(arpForeignSource, draft);
+    for (const draft of judgeHalfSeen(address, knowledge, deliveries.has(address.ip))) explain(address.ip, findings.report(arpFlux, draft));
+    for (const draft of judgeLoneRealserver(address, knowledge)) findings.report(vipAnsweredByRealserver, draft);
+    for (const draft of judgeForeignSource(address, knowledge)) explain(address.ip, findings.report(arpForeignSource, draft));
     const unanswered = judgeUnanswered(address, networks, knowledge);
     if (unanswered) findings.report(arpUnanswered, unanswered);
   }
@@ -88,10 +102,11 @@ function diagnoseNeighbours(knowledge: Knowledge, findings: Findings): void {
 }
 
 /** Exactly one kind says why several MACs answer. */
-function reportAnswers(multi: MultiAnswer, findings: Findings): string | undefined {
+function reportAnswers(multi: MultiAnswer, findings: Findings, isDelivered: boolean): string | undefined {
   const isSeenAtHost = multi.doubles.atHost ?? multi.doubles.ownAndForeign;
   if (!isSeenAtHost && isLateProxy(multi)) return undefined;
-  const flux = judgeFlux(multi);
+  if (multi.relation?.isOne && areOneBond(multi.relation)) return undefined;
+  const flux = judgeFlux(multi, isDelivered);
   if (flux) return findings.report(arpFlux, flux);
   const realserver = judgeRealserver(multi);
   if (realserver) return findings.report(vipAnsweredByRealserver, realserver);
@@ -110,7 +125,7 @@ function diagnoseWireguard(knowledge: Knowledge, findings: Findings): void {
   const { drifts, roamings, rebinds, flaps } = sortMoves(knowledge);
   const drifted = new Map<string, string>();
   for (const group of drifts) {
-    const handle = findings.report(wireguardEndpointDrift, judgeDrift(group));
+    const handle = findings.report(wireguardEndpointDrift, judgeDrift(group, knowledge.context));
     drifted.set(endpointText(group.observer), handle);
     drifted.set(endpointText(group.from), handle);
     drifted.set(endpointText(group.to), handle);
@@ -127,7 +142,7 @@ function diagnoseWireguard(knowledge: Knowledge, findings: Findings): void {
     if (draft) findings.report(wireguardSharedKey, draft);
   }
   for (const wrong of wireguard.wrongResponders.values()) {
-    const draft = judgeWrongResponder(wrong);
+    const draft = judgeWrongResponder(wrong, knowledge.context);
     if (!draft) continue;
     const handle = findings.report(wireguardReplyWrongSource, draft);
     // Where the sessions that began so go on from there, it has drifted.

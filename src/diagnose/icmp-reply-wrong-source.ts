@@ -1,5 +1,8 @@
+import type { Context } from '../context/context.ts';
+import type { Host } from '../context/host.ts';
 import { isIpv6Text } from '../net/ip.ts';
 import type { WrongEcho } from '../track/icmp.ts';
+import { uplinkRemedy } from './host-uplink.ts';
 import type { Draft, FindingKind, Remedy } from './kind.ts';
 import type { Knowledge } from './knowledge.ts';
 import { count, list, object, text } from './schemas.ts';
@@ -32,7 +35,7 @@ export const icmpReplyWrongSource: FindingKind<WrongEchoDetails> = {
 };
 
 /** The addresses, or what stands for them. */
-function remediesFor(client: string, asked: string): Remedy[] {
+function remediesFor(client: string, asked: string): [look: Remedy, table: Remedy] {
   const ip = ipCommand(asked);
   return [
     {
@@ -46,11 +49,30 @@ function remediesFor(client: string, asked: string): Remedy[] {
   ];
 }
 
-export function judgeWrongEcho(wrong: WrongEcho, { redundancy }: Knowledge): Draft<WrongEchoDetails> {
+/** With a context: the host that has the pinged address, and whether it has the answering ones too. */
+function answeringHost({ asked }: WrongEcho, from: readonly string[], context: Context): { host: Host; because: string } | undefined {
+  const host = context.ownerOfAddress(asked)?.host;
+  if (!host) return undefined;
+  const others = from.filter((ip) => host.linksWith(ip).length === 0);
+  const because =
+    others.length === 0
+      ? `${asked} and ${listText(from)} are addresses of ${host.name}. Linux answers a ping from the pinged address, whatever the routing says: a translation there (SNAT, masquerade) changed it.`
+      : `${asked} is an address of ${host.name}, ${listText(others)} ${others.length === 1 ? 'is' : 'are'} not: another machine on the way answers or translates.`;
+  return { host, because };
+}
+
+export function judgeWrongEcho(wrong: WrongEcho, { redundancy, context }: Knowledge): Draft<WrongEchoDetails> {
   const answeredFrom = [...wrong.answeredFrom].map(([ip, { packets }]) => ({ ip, packets }));
   const group = redundancy.groupOf(wrong.asked);
   const request = wrong.evidence.firstOf('request');
   const reply = wrong.evidence.firstOf('wrong-reply');
+  const answering = answeringHost(
+    wrong,
+    answeredFrom.map(({ ip }) => ip),
+    context,
+  );
+  const [look, table] = remediesFor(wrong.client, wrong.asked);
+  const traffic = { address: wrong.asked, to: wrong.client, by: 'source' } as const;
   return {
     subject: { client: { ip: wrong.client }, asked: { ip: wrong.asked } },
     path: wrong.path,
@@ -63,6 +85,7 @@ export function judgeWrongEcho(wrong: WrongEcho, { redundancy }: Knowledge): Dra
     because: [
       `${request ? `${FrameText(request)}: ${wrong.client} pings ${wrong.asked}. ` : ''}${reply ? FrameText(reply) : 'The reply'} has the same identifier, sequence number and payload, and comes from ${answeredFrom[0]?.ip}.`,
       ...(wrong.atServer ? ['Request and reply pass the capturing host, one in, the other out: the source was changed there.'] : []),
+      ...(answering ? [answering.because] : []),
       ...(group
         ? [`${wrong.asked} is shared by ${group.protocol.toUpperCase()} group ${group.id}: its router answers with its own address.`]
         : []),
@@ -72,7 +95,8 @@ export function judgeWrongEcho(wrong: WrongEcho, { redundancy }: Knowledge): Dra
       'NAT seen on both sides: the client pinged one address only with these numbers.',
     ],
     remedies: [
-      ...remediesFor(wrong.client, wrong.asked),
+      look,
+      answering ? uplinkRemedy(answering.host, traffic, table, context.hosts) : table,
       {
         text: 'To be certain where it happens, capture on the pinged host',
         commands: [`tcpdump -i any -y LINUX_SLL2 -w host.pcap '${isIpv6Text(wrong.client) ? 'icmp6' : 'icmp'} and host ${wrong.client}'`],

@@ -11,7 +11,18 @@ export type Confidence = (typeof confidences)[number];
 
 export interface Remedy {
   text: string;
+  /** Of a shell, one a line; or lines of a configuration, as the text says. */
   commands: string[];
+  /** The host of the context for which the commands were made, with its own names, addresses and tables. What follows is there only with it. */
+  host?: string;
+  /** What is set there now, a sentence each. */
+  now?: string[];
+  /** How to keep it: lines to read. */
+  keep?: string[];
+  /** Commands that take it back. */
+  undo?: string[];
+  /** What the model of the host gives with the commands applied, in a sentence. */
+  checked?: string;
 }
 
 /** What a finding is about: by these values two findings of a kind are told apart. The order is that of the id. */

@@ -6,7 +6,9 @@ import { arpMultiMacAnswer } from './arp-multi-mac-answer.ts';
 import { arpSenderMismatch } from './arp-sender-mismatch.ts';
 import { arpSpoofSuspect } from './arp-spoof-suspect.ts';
 import { arpUnanswered } from './arp-unanswered.ts';
+import { gatewayMismatch } from './gateway-mismatch.ts';
 import { icmpReplyWrongSource } from './icmp-reply-wrong-source.ts';
+import { interfaceAsymmetry } from './interface-asymmetry.ts';
 import type { FindingKind } from './kind.ts';
 import { ndpDuplicateAddress, ndpMultiMacAnswer } from './ndp-answers.ts';
 import { udpReplyWrongSource } from './udp-reply-wrong-source.ts';
@@ -17,6 +19,7 @@ import { wireguardEndpointFlap, wireguardSharedKey } from './wireguard-endpoint-
 import { wireguardHandshakeUnanswered } from './wireguard-handshake-unanswered.ts';
 import { wireguardReplyWrongSource } from './wireguard-reply-wrong-source.ts';
 import { wireguardNatRebind, wireguardRoaming } from './wireguard-roaming.ts';
+import { wrongInterfaceDelivery } from './wrong-interface-delivery.ts';
 
 /** Every kind of finding there is, in the order in which `explain` tells them. */
 export const findingKinds: readonly Omit<FindingKind, 'of'>[] = [
@@ -32,6 +35,9 @@ export const findingKinds: readonly Omit<FindingKind, 'of'>[] = [
   arpSenderMismatch,
   ndpMultiMacAnswer,
   ndpDuplicateAddress,
+  wrongInterfaceDelivery,
+  interfaceAsymmetry,
+  gatewayMismatch,
   udpReplyWrongSource,
   icmpReplyWrongSource,
   wireguardEndpointDrift,

@@ -66,7 +66,7 @@ export const ndpDuplicateAddress: FindingKind<NdpDuplicateDetails> = {
 
 /** Who answers without the override flag gives way to others: a proxy, or a member of an anycast group. */
 export function judgeNdpMultiMac(multi: MultiAnswer): Draft<NdpMultiMacDetails> | undefined {
-  const { address, macs, winner, shared, doubles, claims, virtual } = multi;
+  const { address, macs, winner, shared, doubles, claims, virtual, relation } = multi;
   const insisting = claims.filter(({ mac }) => doubles.overriding.has(mac));
   if (insisting.length < 2) return undefined;
   return {
@@ -83,6 +83,7 @@ export function judgeNdpMultiMac(multi: MultiAnswer): Draft<NdpMultiMacDetails> 
     because: [
       answeredTogether(multi),
       `${listText(insisting.map(({ mac }) => macText(mac)))} set the override flag: each takes the address to be its own.`,
+      ...(relation ? [relation.because] : []),
     ],
     ruledOut: [
       'A proxy or anycast: those leave the override flag out.',

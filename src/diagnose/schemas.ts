@@ -36,5 +36,6 @@ export const endpoint: Schema = {
 
 export const answers: Schema = {
   ...list(object({ mac, answers: count, firstAnswers: count, interface: interfaceName })),
-  description: 'Who answers: answers in frames, firstAnswers in exchanges, and where the latest answer was seen',
+  description:
+    'Who answers: answers in frames, firstAnswers in exchanges, and where the latest answer was seen; of a host that the context knows, its own interface with this MAC',
 };

@@ -1,6 +1,8 @@
 import { commonPrefixLength, type Endpoint, endpointText, isIpv6Text } from '../net/ip.ts';
 import { Evidence } from '../track/evidence.ts';
 import type { MatchStrength, WrongSource } from '../track/wrong-sources.ts';
+import { type ChosenSource, chosenSource } from './chosen-source.ts';
+import { otherAddresses, uplinkRemedy } from './host-uplink.ts';
 import { type Confidence, confidences, type Draft, type FindingKind, lessSure, type Remedy } from './kind.ts';
 import type { Knowledge } from './knowledge.ts';
 import { count, list, object, oneOf, text, textOrNull } from './schemas.ts';
@@ -98,12 +100,15 @@ function judge(group: WrongSource[], knowledge: Knowledge): Draft<WrongReplyDeta
   const { clientPorts, requests, repliesRight } = knowledge.udp.totalsOf(client.ip, asked, path);
   const repliesWrong = inOrder.reduce((sum, { packets }) => sum + packets, 0);
   const another = isRare(inOrder, requests) ? inOrder.find(({ from }) => isServerOf(client, from, path, knowledge)) : undefined;
-  const confidence = another ? 'possible' : confidenceOf(inOrder, best.strength, knowledge);
   const answeredFrom = sources(inOrder);
   const addresses = [...new Set(answeredFrom.map(({ ip }) => ip))];
+  const { protocol, matchedBy } = best.wrong;
+  // The answers of TFTP come from any port.
+  const ports = matchedBy === TFTP ? {} : { sourcePort: asked.port, destinationPort: client.port };
+  const chosen = chosenSource(knowledge.context, asked.ip, addresses, { destination: client.ip, protocol: UDP, ...ports });
+  const confidence = another ? 'possible' : confidenceOf(inOrder, best.strength, chosen?.agrees === true, knowledge);
   const pattern = addresses.length > 1 || repliesRight > 0 ? 'rotating' : 'fixed';
   const rejected = inOrder.reduce((sum, wrong) => sum + wrong.rejected, 0);
-  const { protocol, matchedBy } = best.wrong;
   const evidence = new Evidence();
   for (const wrong of inOrder) evidence.addAll(wrong.evidence);
   return {
@@ -128,9 +133,12 @@ function judge(group: WrongSource[], knowledge: Knowledge): Draft<WrongReplyDeta
     },
     count: repliesWrong,
     evidence,
-    because: because(inOrder, best, { repliesRight, pattern, rejected, sources: addresses.length, another }),
+    because: because(inOrder, best, { repliesRight, pattern, rejected, sources: addresses.length, another, chosen }),
     ruledOut: ruledOut(best.wrong),
-    remedies: [...remedies(protocol, asked), ...(confidence === 'certain' ? [] : surer(inOrder, asked, addresses))],
+    remedies: [
+      ...remedies(protocol, client, asked, chosen, path, knowledge),
+      ...(confidence === 'certain' ? [] : surer(inOrder, asked, addresses)),
+    ],
   };
 }
 
@@ -178,17 +186,22 @@ function strongest(group: WrongSource[]): Best {
   throw new Error('a wrong source without a match');
 }
 
-function confidenceOf(group: WrongSource[], strength: MatchStrength, { drops }: Knowledge): Confidence {
-  const confidence = CONFIDENCE[strength];
+/** @param isRouted the routing of the asked host gives these very sources: no other conversation is needed to explain them */
+function confidenceOf(group: WrongSource[], strength: MatchStrength, isRouted: boolean, { drops }: Knowledge): Confidence {
+  const matched = CONFIDENCE[strength];
+  const confidence = isRouted ? surerBy(matched) : matched;
   if (!strength.startsWith('ports')) return confidence;
   const cases = group.reduce((sum, wrong) => sum + (wrong.matchedBy === 'ports' ? wrong.cases : 0), 0);
-  const raised = cases >= CASES_THAT_CONFIRM ? (confidences[Math.max(0, confidences.indexOf(confidence) - 1)] ?? confidence) : confidence;
+  const raised = cases >= CASES_THAT_CONFIRM ? surerBy(confidence) : confidence;
   if (strength === 'ports-certain') return raised;
   // Where the snaplen cut the payload, it might have told another story.
   const believed = raised === 'certain' && group.some(({ truncated }) => truncated) ? 'likely' : raised;
   // That the client never spoke to the source itself rests on absence; a rejection does not.
   return drops ? lessSure(believed) : believed;
 }
+
+/** One level up. */
+const surerBy = (confidence: Confidence): Confidence => confidences[Math.max(0, confidences.indexOf(confidence) - 1)] ?? confidence;
 
 /** Each wrong source with its packets, in the order of appearance. A TFTP server has a port for each transfer: there the address counts, with its first port. */
 function sources(group: WrongSource[]): WrongReplyDetails['answeredFrom'] {
@@ -203,6 +216,8 @@ function sources(group: WrongSource[]): WrongReplyDetails['answeredFrom'] {
 }
 
 const TFTP = 'tftp-transfer';
+/** IP protocol number. */
+const UDP = 17;
 
 const PROTOCOL_NAMES: Record<string, string> = {
   dns: 'DNS',
@@ -241,12 +256,13 @@ interface Course {
   rejected: number;
   sources: number;
   another: WrongSource | undefined;
+  chosen: ChosenSource | undefined;
 }
 
 function because(
   group: WrongSource[],
   { wrong, strength }: Best,
-  { repliesRight, pattern, rejected, sources: many, another }: Course,
+  { repliesRight, pattern, rejected, sources: many, another, chosen }: Course,
 ): string[] {
   const request = wrong.evidence.firstOf('request');
   const reply = wrong.evidence.firstOf('wrong-reply') ?? wrong.first;
@@ -258,12 +274,13 @@ function because(
     sentences.push(
       'Both pass the capturing host, the request coming in and the answer going out untranslated: the answering host itself chose the source.',
     );
-  } else {
+  } else if (!chosen) {
     const where = group.some(({ atClient }) => atClient) ? 'This is what the client received. ' : '';
     sentences.push(
       `${where}Why the server chose the source is not in the packets: a socket that is not bound to an address is the usual cause.`,
     );
   }
+  if (chosen) sentences.push(...chosen.sentences);
   if (another) {
     sentences.push(
       `${another.client.ip} asks ${endpointText(another.from)} too, and nearly all that it asks is answered by whom it asked or by nobody: this is consistent with a repeated question that the capture missed.`,
@@ -326,13 +343,31 @@ const SERVICE_REMEDIES: Record<string, readonly Remedy[]> = {
   tftp: [{ text: 'tftpd-hpa: an instance for each address', commands: ['in.tftpd --listen --address ADDRESS:69 --secure FOLDER'] }],
 };
 
-function remedies(protocol: string | null, asked: Required<Endpoint>): Remedy[] {
+function remedies(
+  protocol: string | null,
+  client: Endpoint,
+  asked: Required<Endpoint>,
+  chosen: ChosenSource | undefined,
+  path: number,
+  { context, udp }: Knowledge,
+): Remedy[] {
   const [general, byPort, marks] = udpReplyWrongSource.remedies;
   const service = (protocol === null ? undefined : SERVICE_REMEDIES[protocol]) ?? [general];
   // The answers of TFTP come from any port.
   if (protocol === 'tftp') return [...service, marks].filter((each) => each !== undefined);
   const filled: Remedy | undefined = byPort && { text: byPort.text, commands: uplinkRule(asked.port, asked.ip) };
-  return [...service, filled, marks].filter((each) => each !== undefined);
+  const made = (): Remedy | undefined => {
+    if (!chosen || !filled) return filled;
+    const others = otherAddresses(chosen.host, asked.ip);
+    const alsoAsked = udp.askedOf(others, asked.port, path);
+    if (alsoAsked.length > 0)
+      return {
+        text: `No rule by port mends it on ${chosen.host.name}: port ${asked.port} is asked at ${listText(alsoAsked)} too, and would be answered from ${asked.ip} then`,
+        commands: [],
+      };
+    return uplinkRemedy(chosen.host, { address: asked.ip, to: client.ip, by: { protocol: UDP, port: asked.port } }, filled, context.hosts);
+  };
+  return [...service, made(), marks].filter((each) => each !== undefined);
 }
 
 /** What would make it certain; at the server itself with whole packets, nothing more would. */

@@ -1,12 +1,15 @@
+import type { Context } from '../context/context.ts';
 import { type Endpoint, endpointText } from '../net/ip.ts';
 import { timeText } from '../net/time.ts';
 import type { Move } from '../track/wireguard/peers.ts';
 import type { TimelineEvent } from '../track/wireguard/timeline.ts';
 import { UNANSWERED_ATTEMPTS } from '../track/wireguard/unanswered.ts';
+import { chosenSource } from './chosen-source.ts';
 import type { Draft, FindingKind, Remedy } from './kind.ts';
 import { list, numberOrNull, object, oneOf, text, textOrNull, truth } from './schemas.ts';
 import { durationText, frameText, hedge } from './text.ts';
 import { uplinkMark, uplinkRule } from './uplink-rule.ts';
+import { byMark, byPort, pointBack, sentTo, tunnelHost } from './wireguard-hosts.ts';
 import { identitySentence, type MoveGroup, moveAdvice, moveSentence, rolesSentence } from './wireguard-moves.ts';
 
 export interface DriftDetails {
@@ -58,7 +61,7 @@ export const wireguardEndpointDrift: FindingKind<DriftDetails> = {
       commands: uplinkRule('PORT', 'ADDRESS'),
     },
     {
-      text: 'Or by mark (WG: the WireGuard interface; not where wg-quick routes everything into the tunnel, which needs its own mark); with rp_filter=1 also net.ipv4.conf.all.src_valid_mark=1',
+      text: 'Or by mark (WG: the WireGuard interface; not where wg-quick routes everything into the tunnel, which needs its own mark). Where rp_filter is 1 (strict) on that uplink, set it to 2: what comes in has no mark',
       commands: uplinkMark('ADDRESS'),
     },
     {
@@ -70,7 +73,7 @@ export const wireguardEndpointDrift: FindingKind<DriftDetails> = {
   references: ['WireGuard white paper section 5.4', 'Linux drivers/net/wireguard: receive.c, socket.c, timers.c'],
 };
 
-export function judgeDrift(group: MoveGroup): Draft<DriftDetails> {
+export function judgeDrift(group: MoveGroup, context: Context): Draft<DriftDetails> {
   const { moves, observer, from, to, path, peer, confidence, evidence } = group;
   const [move] = moves;
   const { followed } = move;
@@ -108,6 +111,7 @@ export function judgeDrift(group: MoveGroup): Draft<DriftDetails> {
       ...triesDuring(move).after,
       identitySentence(move),
       ...(move.own ? ['It leaves the capturing host itself: this is the host that drifts.'] : []),
+      ...chosenSentences(group, context),
       followed
         ? `${frameText(followed).replace(/^f/, 'F')}: ${endpointText(observer)} sends to the new address from then on. It stays there, for both ends have fresh state.`
         : `${endpointText(observer)} has not sent to the new address within the capture.`,
@@ -122,8 +126,23 @@ export function judgeDrift(group: MoveGroup): Draft<DriftDetails> {
         ? 'Another peer on that address: it is proven to be the same one.'
         : 'Another peer on that address: the old one sends nothing more.',
     ],
-    remedies: [...remedies(from, to, observer), ...(confidence === 'certain' ? [] : [moveAdvice(move)])],
+    remedies: [...remedies(from, to, observer, context), ...(confidence === 'certain' ? [] : [moveAdvice(move)])],
   };
+}
+
+/** With the context of the drifting host: where its routing sends what has no source yet. */
+function chosenSentences({ from, to, observer }: MoveGroup, context: Context): string[] {
+  const found = tunnelHost(context, from);
+  if (!found) return [];
+  const mark = Number(found.tunnel?.fwmark) || 0;
+  const query = {
+    destination: sentTo(context, found, observer),
+    protocol: 17,
+    sourcePort: found.port,
+    destinationPort: observer.port,
+    mark,
+  };
+  return chosenSource(context, from.ip, [to.ip], query)?.sentences ?? [];
 }
 
 const MOST_TIMELINE = 64;
@@ -150,18 +169,18 @@ function rttSentence(before: number | null, after: number | null): string[] {
     : [`A handshake took ${Math.round(before) / 1e3} ms before and ${Math.round(after) / 1e3} ms after.`];
 }
 
-function remedies(from: Required<Endpoint>, to: Required<Endpoint>, observer: Required<Endpoint>): Remedy[] {
-  const [byPort, byMark, atObserver, keepalive] = wireguardEndpointDrift.remedies;
+function remedies(from: Required<Endpoint>, to: Required<Endpoint>, observer: Required<Endpoint>, context: Context): Remedy[] {
+  const [general, marked, atObserver, keepalive] = wireguardEndpointDrift.remedies;
+  const found = tunnelHost(context, from);
+  const peer = sentTo(context, found, observer);
   const filled: (Remedy | undefined)[] = [
-    byPort && {
-      text: byPort.text,
-      commands: uplinkRule(from.port, from.ip),
-    },
-    byMark && { text: byMark.text, commands: uplinkMark(from.ip) },
-    atObserver && {
-      text: `${atObserver.text.replace('At the observer', `At ${observer.ip}`)}`,
-      commands: [`wg set WG peer KEY endpoint ${endpointText(from)}`],
-    },
+    general && byPort(found, from.ip, peer, { text: general.text, commands: uplinkRule(from.port, from.ip) }, context.hosts),
+    marked && byMark(found, from.ip, peer, { text: marked.text, commands: uplinkMark(from.ip) }, context.hosts),
+    atObserver &&
+      pointBack(context, found?.tunnel?.publicKey, from, {
+        text: `${atObserver.text.replace('At the observer', `At ${observer.ip}`)}`,
+        commands: [`wg set WG peer KEY endpoint ${endpointText(from)}`],
+      }),
     {
       text: `Do not translate ${to.ip} back to ${from.ip} by SNAT: the packets still take the wrong uplink, and providers drop foreign sources`,
       commands: [],

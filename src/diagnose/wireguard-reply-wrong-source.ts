@@ -1,11 +1,14 @@
+import type { Context } from '../context/context.ts';
 import { endpointText } from '../net/ip.ts';
 import { Evidence } from '../track/evidence.ts';
 import type { WrongResponder } from '../track/wireguard/handshake.ts';
 import { indexText } from '../wire/wireguard.ts';
+import { chosenSource } from './chosen-source.ts';
 import type { Draft, FindingKind } from './kind.ts';
 import { count, list, object, text, textOrNull } from './schemas.ts';
 import { FrameText, frameText, listText } from './text.ts';
 import { uplinkRule } from './uplink-rule.ts';
+import { byPort, tunnelHost } from './wireguard-hosts.ts';
 
 export interface WrongResponderDetails {
   answeredFrom: { ip: string; port: number; packets: number }[];
@@ -45,14 +48,10 @@ export const wireguardReplyWrongSource: FindingKind<WrongResponderDetails> = {
 };
 
 /** Responses that turned out to be a drift, with data before and after, are told there. */
-export function judgeWrongResponder({
-  initiator,
-  asked,
-  path,
-  peer,
-  responses,
-  omitted,
-}: WrongResponder): Draft<WrongResponderDetails> | undefined {
+export function judgeWrongResponder(
+  { initiator, asked, path, peer, responses, omitted }: WrongResponder,
+  context: Context,
+): Draft<WrongResponderDetails> | undefined {
   const [first] = responses;
   if (!first) return undefined;
   const evidence = new Evidence();
@@ -65,7 +64,15 @@ export function judgeWrongResponder({
     sources.set(endpointText(from), source);
   }
   const answeredFrom = [...sources.values()];
-  const [byPort, ...others] = wireguardReplyWrongSource.remedies;
+  const [general, ...others] = wireguardReplyWrongSource.remedies;
+  const found = tunnelHost(context, asked);
+  const chosen = chosenSource(context, asked.ip, [...new Set(answeredFrom.map(({ ip }) => ip))], {
+    destination: initiator.ip,
+    protocol: 17,
+    sourcePort: asked.port,
+    destinationPort: initiator.port,
+    mark: Number(found?.tunnel?.fwmark) || 0,
+  });
   return {
     subject: { initiator, asked },
     path,
@@ -78,19 +85,15 @@ export function judgeWrongResponder({
       `${FrameText(first.initiation)}: ${endpointText(initiator)} initiates to ${endpointText(asked)}. The response, ${frameText(first.response)}, comes from ${endpointText(first.from)}.`,
       `Its receiver index ${indexText(first.receiverIndex)} is the sender index of that initiation: it answers no other one.`,
       ...(first.atServer ? ['The response leaves the capturing host with this source: nothing on the way changed it.'] : []),
+      ...(chosen?.sentences ?? []),
     ],
     ruledOut: [
       'Roaming: nobody moves between an initiation and its response.',
       'NAT seen on both sides: the initiation did not go to the other address.',
     ],
     remedies: [
-      ...(byPort
-        ? [
-            {
-              text: byPort.text,
-              commands: uplinkRule(asked.port, asked.ip),
-            },
-          ]
+      ...(general
+        ? [byPort(found, asked.ip, initiator.ip, { text: general.text, commands: uplinkRule(asked.port, asked.ip) }, context.hosts)]
         : []),
       ...others,
     ],

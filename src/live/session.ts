@@ -2,6 +2,7 @@ import type { Analysis } from '../analysis.ts';
 import { Analyzer } from '../analyzer.ts';
 import { CaptureInput } from '../capture/input.ts';
 import type { LiveSource } from '../capture/live.ts';
+import { Context } from '../context/context.ts';
 import type { Finding } from '../diagnose/finding.ts';
 import { InterfaceRegistry } from '../frame.ts';
 import type { RecordStore } from '../track/records.ts';
@@ -76,6 +77,7 @@ export class LiveSession {
   private readonly sources: readonly LiveSource[];
   private readonly inputs: readonly CaptureInput[];
   private readonly analyzer: Analyzer;
+  private readonly context: Context;
   private readonly options: SessionOptions;
   private readonly desk: NewsDesk;
   private readonly clock = new CaptureClock();
@@ -102,7 +104,8 @@ export class LiveSession {
   private wakeUp: (() => void) | undefined;
 
   constructor(sources: readonly LiveSource[], options: SessionOptions) {
-    const { local = [], wireguardPeers = [], interfaceName, recorder } = options;
+    const { local = [], wireguardPeers = [], context = new Context(), interfaceName, recorder } = options;
+    this.context = context;
     this.sources = sources;
     this.options = options;
     this.desk = new NewsDesk(options.isShown);
@@ -112,6 +115,7 @@ export class LiveSession {
     this.analyzer = new Analyzer(this.inputs, options.records, {
       local,
       wireguardPeers,
+      context,
       ...(interfaceName ? { interfaceName } : {}),
       ...(recorder ? { keep: (input) => recorder.frame(input.frame, input.frameOffset) } : {}),
     });
@@ -332,8 +336,16 @@ export class LiveSession {
   }
 
   private analysis(): Analysis {
-    const { analyzer, inputs, findings } = this;
-    return { inputs, findings: [...findings], stats: analyzer.stats, records: this.options.records, interfaces: analyzer.interfaces.list };
+    const { analyzer, context, inputs, findings } = this;
+    return {
+      inputs,
+      findings: [...findings],
+      stats: analyzer.stats,
+      records: this.options.records,
+      interfaces: analyzer.interfaces.list,
+      machines: () => analyzer.machines(),
+      context,
+    };
   }
 
   private wake(): void {

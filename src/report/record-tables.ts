@@ -3,7 +3,7 @@ import { endpointOf, type JsonRecord } from './records.ts';
 import { bytesText } from './units.ts';
 
 /** What `show` prints for people: a table a kind of record. */
-export type ShownKind = 'arp' | 'udp' | 'wireguard' | 'icmp' | 'interfaces';
+export type ShownKind = 'arp' | 'udp' | 'wireguard' | 'icmp' | 'hosts' | 'interfaces';
 
 interface Column {
   head: string;
@@ -42,6 +42,12 @@ const lines = (items: unknown, line: (item: JsonRecord) => string): string => (i
 
 /** What belongs to the text before it, in the same line where there is room. */
 const inParentheses = (...parts: string[]): string => ` (${parts.filter((part) => part !== '').join(`,${FIXED_SPACE}`)})`;
+
+/** The items of a list, a line each. */
+const linesOf =
+  (name: string): ((record: JsonRecord) => string) =>
+  (record) =>
+    (record[name] as unknown[]).map(textOf).join('\n');
 
 const frame: Column = { head: 'frame', cell: ({ frame, input }) => (input === 0 ? textOf(frame) : `${textOf(input)}:${textOf(frame)}`) };
 const tunnels: Column = { head: 'in', cell: value('encapsulation') };
@@ -127,6 +133,14 @@ const COLUMNS: Record<ShownKind, (records: readonly JsonRecord[]) => Column[]> =
     { head: 'to', cell: value('to') },
     { head: 'type/code', cell: ({ type, code }) => `${textOf(type)}/${textOf(code)}` },
     { head: 'about', cell: ({ about }) => aboutText(about as { protocol: string; source: unknown; destination: unknown } | null) },
+    tunnels,
+  ],
+  hosts: () => [
+    { head: 'MACs', cell: linesOf('macs') },
+    { head: 'addresses', cell: linesOf('ips') },
+    { head: 'here', cell: ({ local }) => (local === true ? 'yes' : '') },
+    { head: 'interfaces', cell: linesOf('interfaces') },
+    { head: 'because', cell: linesOf('because') },
     tunnels,
   ],
   interfaces: () => [

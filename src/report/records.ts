@@ -1,9 +1,11 @@
+import type { Host } from '../context/host.ts';
+import type { Machine } from '../diagnose/machines.ts';
 import { endpointText } from '../net/ip.ts';
 import { macText } from '../net/mac.ts';
 import { timeText } from '../net/time.ts';
 import { type Exchange, winnerOf } from '../track/exchange.ts';
 import type { IcmpError } from '../track/icmp.ts';
-import type { ObservedInterface } from '../track/interfaces.ts';
+import type { InterfaceName, ObservedInterface } from '../track/interfaces.ts';
 import type { RecordKind, RecordKinds, RecordStore, WireguardRecord } from '../track/records.ts';
 import type { Stamp } from '../track/stamp.ts';
 import type { UdpConversation } from '../track/udp.ts';
@@ -184,17 +186,38 @@ function wireguardRecord(record: WireguardRecord): JsonRecord {
   };
 }
 
-/** `show interfaces`. */
-export const interfaceRecord = ({ input, name, linktype, addresses, packets, in: received, out }: ObservedInterface): JsonRecord => ({
+/** `show interfaces`. `observer` is the host that the capture is of, where a context says it: it knows addresses that the capture does not have. */
+export const interfaceRecord = (
+  { input, name, linktype, addresses, packets, in: received, out }: ObservedInterface,
+  observer?: Host,
+): JsonRecord => ({
   input,
   index: name?.index ?? null,
   name: name?.name ?? null,
   linktype,
-  addresses,
+  addresses: addresses.length > 0 ? addresses : addressesOf(observer, name),
   packets,
   in: received,
   out,
   encapsulation: [],
+});
+
+const addressesOf = (observer: Host | undefined, name: InterfaceName | null): string[] =>
+  (name && linkOf(observer, name)?.addresses.map(({ ip }) => ip)) ?? [];
+
+/** By ifindex and name: the id of an interface in pcapng is no ifindex. */
+const linkOf = (observer: Host | undefined, { index, name }: InterfaceName) =>
+  observer?.links.find((link) => link.index === index && (name === null || link.name === name));
+
+/** `show hosts`. A host that only the context has counts to the first input. */
+export const hostRecord = ({ first, path, macs, ips, local, interfaces, because }: Machine): JsonRecord => ({
+  input: first?.input ?? 0,
+  macs: macs.map(macText),
+  ips,
+  local,
+  interfaces,
+  because,
+  encapsulation: pathNames(path),
 });
 
 const timeOf = (stamp: Stamp): string | null => (stamp.timed ? timeText(stamp) : null);

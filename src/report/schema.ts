@@ -50,6 +50,12 @@ const input = object({
   problems: list(problem),
 });
 
+/** What was made for a host of the context has more than the general advice. */
+const remedy: Schema = {
+  ...object({ text, commands: list(text) }),
+  properties: { text, commands: list(text), host: text, now: list(text), keep: list(text), undo: list(text), checked: text },
+};
+
 /** A finding of one kind; `details` may gain fields without a new schema version. */
 const findingOf = ({ kind, details, means }: FindingKind): Schema => ({
   ...object({
@@ -72,7 +78,7 @@ const findingOf = ({ kind, details, means }: FindingKind): Schema => ({
     }),
     because: list(text),
     ruledOut: list(text),
-    remedies: list(object({ text, commands: list(text) })),
+    remedies: list(remedy),
     references: list(text),
   }),
   description: means,

@@ -1,8 +1,8 @@
 import Table from 'cli-table3';
 import type { Finding } from '../diagnose/finding.ts';
-import type { Remedy } from '../diagnose/kind.ts';
 import type { AnalysisDocument, JsonInput } from './json.ts';
 import type { Painter } from './paint.ts';
+import { remedyText } from './remedy-text.ts';
 import { bytesText } from './units.ts';
 import { wrapText } from './wrap.ts';
 
@@ -138,7 +138,9 @@ function findingText(finding: Finding, number: number, told: Told, layout: Layou
 /** What mends it; where it is word for word what was said of an earlier finding, that is named instead. */
 function remediesText(finding: Finding, number: number, told: Told, layout: Layout): string {
   const earlier = told.mendedAlike(finding, number);
-  return earlier === undefined ? `\n${finding.remedies.map((remedy) => remedyText(remedy, layout)).join('\n')}` : `: as for ${earlier}`;
+  return earlier === undefined
+    ? `\n${finding.remedies.map((remedy) => remedyText(remedy, layout.width)).join('\n')}`
+    : `: as for ${earlier}`;
 }
 
 /** Frame numbers by role, as Wireshark counts them. */
@@ -150,6 +152,3 @@ function evidenceText({ evidence }: Finding, width: number): string {
   }
   return [...roles].map(([role, frames]) => wrapText(`${role}: ${frames.join(', ')}`, width, '   - ', '     ')).join('\n');
 }
-
-const remedyText = ({ text, commands }: Remedy, { width }: Layout): string =>
-  [wrapText(text, width, '   - ', '     '), ...commands.map((command) => `       ${command}`)].join('\n');

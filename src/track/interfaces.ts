@@ -1,4 +1,5 @@
 import { type CaptureInterface, Direction } from '../frame.ts';
+import { type Mac, readMac } from '../net/mac.ts';
 import { linktypeName } from '../wire/linktype.ts';
 import { type Packet, PacketType } from '../wire/packet.ts';
 
@@ -19,6 +20,8 @@ export interface ObservedInterface {
   readonly linktype: string;
   /** What the capture says of its addresses. */
   readonly addresses: readonly string[];
+  /** The MAC with which the capturing host sends by it, where the capture tells directions; -1 where it is not known. */
+  ownMac: Mac;
   packets: number;
   /** Frames that came in and went out, where the capture says it. */
   in: number;
@@ -50,7 +53,10 @@ export class InterfaceTracker {
     observed.packets++;
     if (packet.direction === Direction.In) {
       if (packet.packetType !== PacketType.OtherHost) observed.in++;
-    } else if (packet.direction === Direction.Out) observed.out++;
+    } else if (packet.direction === Direction.Out) {
+      observed.out++;
+      if (observed.ownMac < 0) learnMac(observed, packet);
+    }
     packet.interfaceId = observed.id;
   }
 
@@ -68,6 +74,11 @@ export class InterfaceTracker {
 
   get list(): readonly ObservedInterface[] {
     return this.known;
+  }
+
+  /** Those of which the capture gives the ifindex that they have at the host (LINUX_SLL2), with the MACs that it shows of them. */
+  get indexed(): { index: number; ownMac: Mac }[] {
+    return this.known.flatMap(({ linktype, name, ownMac }) => (linktype === SLL2 && name ? [{ index: name.index, ownMac }] : []));
   }
 
   private lookUp({ source, ifindex, input }: Packet): ObservedInterface {
@@ -100,6 +111,7 @@ export class InterfaceTracker {
       name: this.nameOf(source, ifindex),
       linktype: linktypeName(source.linktype),
       addresses: ifindex < 0 ? source.ips : [],
+      ownMac: -1,
       packets: 0,
       in: 0,
       out: 0,
@@ -115,6 +127,13 @@ export class InterfaceTracker {
     return source.id === null ? null : { index: source.id, name: source.name };
   }
 }
+
+function learnMac(observed: ObservedInterface, { view, ethernetAt, senderMacAt }: Packet): void {
+  const at = ethernetAt >= 0 ? ethernetAt + 6 : senderMacAt;
+  if (at >= 0) observed.ownMac = readMac(view, at);
+}
+
+const SLL2 = 'LINUX_SLL2';
 
 /** What libpcap calls all interfaces at once. */
 const ALL = 'any';

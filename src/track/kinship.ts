@@ -142,6 +142,13 @@ export class KinshipTracker {
     return this.apart.get(pairKey(a, b));
   }
 
+  /** Names that several MACs give, with those MACs in order. For records: it goes through all names. */
+  get sharedNames(): Map<string, Mac[]> {
+    const byName = new Map<string, Mac[]>();
+    for (const mac of this.names.keys()) for (const name of this.names.get(mac) ?? []) byName.set(name, [...(byName.get(name) ?? []), mac]);
+    return new Map([...byName].filter(([, macs]) => macs.length > 1).map(([name, macs]) => [name, macs.sort((a, b) => a - b)]));
+  }
+
   expire(): void {
     this.syns.expire();
   }

@@ -3,6 +3,7 @@ import type { Mac } from '../net/mac.ts';
 import { virtualMac } from '../wire/virtual-mac.ts';
 import { BoundedMap } from './bounded-map.ts';
 import { standIn } from './copy-of.ts';
+import { addEvidence, answeredTogether, atHost, countRounds, unpadded } from './double-answers.ts';
 import { Evidence } from './evidence.ts';
 import { type Exchange, isOwnReply, type Reply } from './exchange.ts';
 import { Hearing } from './hearing.ts';
@@ -101,6 +102,8 @@ export interface AskedWith {
   first: Stamp;
   last: Stamp;
   targets: string[];
+  /** Exchanges in which an answer was seen: what waited for it passes there, too. */
+  answered: number;
   /** Of the latest request; the interface is that of a request that left the capturing host, if any did. */
   interface: InterfaceName | null;
   out: boolean;
@@ -183,11 +186,15 @@ export interface Station {
   answeredExchanges: number;
   /** Different addresses that it asked for and that nobody answered, as far as they were counted. */
   unansweredTargets: string[];
+  /** What it sent came in at the capturing host: it is another machine, or one that this host is a bridge for. */
+  comesIn: boolean;
 }
 
 /** What a segment's questions and answers for addresses show, in bounded memory. */
 export class Neighbourhood {
   private readonly addresses: BoundedMap<string, Address>;
+  /** Counts how often a MAC turned out to have an address: for what waits for that. */
+  news = 0;
   /** Whose answers pass where the capture was taken. */
   readonly hearing: Hearing;
   private readonly stations: BoundedMap<string, Station>;
@@ -214,6 +221,10 @@ export class Neighbourhood {
 
   get list(): Address[] {
     return [...this.addresses.values()];
+  }
+
+  get stationList(): Station[] {
+    return [...this.stations.values()];
   }
 
   addressOf(segment: number, protocol: Exchange['protocol'], ip: string): Address | undefined {
@@ -248,12 +259,15 @@ export class Neighbourhood {
     claim.last = stamp;
     // It is there: what went unanswered before is over.
     address.unanswered = undefined;
-    if (kind === 'announcement') claim.announcements++;
+    if (kind === 'announcement' && claim.announcements++ === 0) this.news++;
     if (direction === Direction.Out) claim.own++;
     else if (direction === Direction.In) claim.foreign++;
     // An answer without its question may have been asked for where the capture does not look: it moves nothing.
     if (kind !== 'unsolicited') this.run(address, mac, kind, stamp, asker);
-    if (kind !== 'unsolicited') this.station(segment, mac).answered.take(ip, () => ({ first: stamp.at, last: stamp.at })).last = stamp.at;
+    if (kind === 'unsolicited') return;
+    const station = this.station(segment, mac);
+    station.answered.take(ip, () => ({ first: stamp.at, last: stamp.at })).last = stamp.at;
+    station.comesIn ||= direction === Direction.In;
   }
 
   /** An exchange is over. */
@@ -261,6 +275,7 @@ export class Neighbourhood {
     const { segment, path, protocol, target, asker, replies, kind } = exchange;
     const address = this.address(segment, path, protocol, target);
     const station = this.station(segment, asker.mac);
+    station.comesIn ||= exchange.direction === Direction.In;
     if (kind !== 'announcement') address.requests++;
     if (kind === 'request' && exchange.direction === Direction.Out && asker.ip !== target) address.soughtByHost = true;
     this.countAnswers(address, exchange);
@@ -349,6 +364,7 @@ export class Neighbourhood {
       askedWith: [],
       answeredExchanges: 0,
       unansweredTargets: [],
+      comesIn: false,
     }));
   }
 
@@ -371,7 +387,7 @@ export class Neighbourhood {
       const claim = address.claims.get(reply.mac);
       if (!claim) continue;
       if (i === 0) claim.firstAnswers++;
-      claim.answers++;
+      if (claim.answers++ === 0) this.news++;
       claim.firstAnswer ??= reply.stamp;
       claim.lastAnswer = reply.stamp;
       claim.latencyUsSum += reply.latencyUs;
@@ -390,10 +406,12 @@ export class Neighbourhood {
     address.askedWith ??= new Map();
     let found = address.askedWith.get(asker.mac);
     if (!found) {
-      found = { mac: asker.mac, exchanges: 0, requests: [], first, last: first, targets: [], interface: exchange.interface, out: false };
+      const place = { interface: exchange.interface, out: false };
+      found = { mac: asker.mac, exchanges: 0, requests: [], first, last: first, targets: [], answered: 0, ...place };
       if (address.askedWith.size < MOST_NAMED) address.askedWith.set(asker.mac, found);
     }
     found.exchanges++;
+    if (exchange.replies.length > 0) found.answered++;
     found.last = exchange.lastRequest;
     if (found.requests.length < MOST_REQUESTS) found.requests.push(first);
     addTo(found.targets, target);
@@ -493,64 +511,6 @@ const newClaim = (mac: Mac, stamp: Stamp): Claim => ({
   interface: null,
 });
 
-/**
- * Answers to a request that other MACs answered too. Each request is a round of its own: `arping` puts many into one exchange, in which an address may
- * well move. Who announces an address shares it with whoever answers.
- */
-function answeredTogether({ kind, asker, replies }: Exchange): Reply[] {
-  if (kind === 'announcement') return replies.some(({ mac }) => mac !== asker.mac) ? replies : [];
-  return replies.filter(({ round, mac }) => replies.some((each) => each.round === round && each.mac !== mac));
-}
-
-/** Who came first, and by how much. */
-function countRounds(doubles: Doubles, replies: readonly Reply[]): void {
-  for (const first of replies.filter(({ rank }) => rank === 0)) {
-    const second = replies.find((reply) => reply.round === first.round && reply.mac !== first.mac);
-    if (!second) continue;
-    const gap = Math.max(0, (second.latencyUs - first.latencyUs) / 1e6);
-    doubles.rounds++;
-    doubles.ranks.set(first.mac, (doubles.ranks.get(first.mac) ?? 0) + 1);
-    doubles.gapMost = Math.max(doubles.gapMost, gap);
-    doubles.gapSum += gap;
-  }
-}
-
-/**
- * Two answers with different MACs that both left the capturing host: by different interfaces where it has indices, else each with its own link-layer
- * source. The same MAC leaving twice is a macvlan or bridge and its parent.
- */
-function atHost(exchange: Exchange, replies: readonly Reply[]): Doubles['atHost'] {
-  const own = replies.filter((reply) => isOwnReply(reply) && virtualMac(reply.mac) === undefined);
-  for (const first of own) {
-    const second = own.find(
-      (reply) =>
-        reply.mac !== first.mac &&
-        (first.interfaceId !== reply.interfaceId || (first.linkSource === first.mac && reply.linkSource === reply.mac)),
-    );
-    if (second) return { exchange, replies: [first, second] };
-  }
-  return undefined;
-}
-
-/** The shortest Ethernet frame without FCS; shorter ones are seen only where they are sent. */
-const PADDED = 60;
-const UNPADDED_ARP = 42;
-const VLAN_TAG = 4;
-
-/** The question has to come from the wire too: a guest of the capturing host is answered by it unpadded, whoever it asks for. */
-function unpadded(exchange: Exchange, replies: readonly Reply[]): Doubles['unpadded'] {
-  if (exchange.origlen < PADDED) return undefined;
-  const real = replies.filter(({ mac, direction }) => direction === Direction.Unknown && virtualMac(mac) === undefined);
-  const own = real.find(({ origlen }) => origlen === UNPADDED_ARP + VLAN_TAG * exchange.vlans.length);
-  const foreign = real.find((reply) => reply.origlen >= PADDED && reply.mac !== own?.mac);
-  return own && foreign ? { exchange, own, foreign } : undefined;
-}
-
-function addEvidence(evidence: Evidence, exchange: Exchange, replies: readonly Reply[]): void {
-  evidence.add('request', exchange.first);
-  for (const { rank, stamp } of replies) evidence.add(rank === 0 ? 'first-answer' : 'later-answer', stamp);
-}
-
 function* matching<V>(map: BoundedMap<string, V>, prefix: string): Generator<[string, V]> {
   for (const key of [...map.keys()]) {
     const value = key.startsWith(prefix) ? map.get(key) : undefined;
@@ -595,4 +555,5 @@ function absorbStation(into: Station, from: Station): void {
   for (const ip of from.askedWith) addTo(into.askedWith, ip);
   into.answeredExchanges += from.answeredExchanges;
   for (const ip of from.unansweredTargets) addTo(into.unansweredTargets, ip);
+  into.comesIn ||= from.comesIn;
 }

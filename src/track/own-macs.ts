@@ -24,6 +24,11 @@ export class OwnMacs {
     this.macs.add(readMac(view, at));
   }
 
+  /** In order. */
+  get list(): Mac[] {
+    return [...this.macs].sort((a, b) => a - b);
+  }
+
   has(mac: Mac): boolean {
     return this.macs.has(mac);
   }

@@ -35,8 +35,11 @@ export const STAMP_WORDS = 8;
 const TIMED = 2;
 const FINE = 1;
 
+/** The words of a table, or of something like it. */
+export type StampStore = Pick<Table, 'words' | 'doubles'>;
+
 /** Writes the packet's stamp at word `at`. */
-export function writeStamp({ words, doubles }: Table, at: number, packet: Packet): void {
+export function writeStamp({ words, doubles }: StampStore, at: number, packet: Packet): void {
   const double = at >> 1;
   doubles[double] = packet.frame;
   doubles[double + 1] = packet.sec;
@@ -46,10 +49,10 @@ export function writeStamp({ words, doubles }: Table, at: number, packet: Packet
 }
 
 /** The stamp's `at`, without making one. */
-export const stampedAt = ({ doubles }: Table, at: number): number => doubles[(at >> 1) + 2] ?? 0;
+export const stampedAt = ({ doubles }: StampStore, at: number): number => doubles[(at >> 1) + 2] ?? 0;
 
 /** Allocates. */
-export function readStamp({ words, doubles }: Table, at: number): Stamp {
+export function readStamp({ words, doubles }: StampStore, at: number): Stamp {
   const double = at >> 1;
   const packed = words[at + 7] ?? 0;
   return {

@@ -89,6 +89,25 @@ export class TotalsBook {
     return sum;
   }
 
+  /** Those of the addresses that somebody asked at this port. Looks at everything: for what is asked seldom. */
+  asked(ips: readonly string[], port: number, path: number, flows: FlowTable, clientIsLower: (id: number) => boolean): string[] {
+    const wanted = ips.map((ip) => ({ ip, words: ipWords(ip) }));
+    const found = new Set<string>();
+    const note = (word: (i: number) => number): void => {
+      for (const { ip, words } of wanted) if (words.every((value, i) => (value | 0) === word(i))) found.add(ip);
+    };
+    const { over } = this;
+    for (const id of over.ids())
+      if (over.keyWord(id, PORT) === port && over.keyWord(id, PATH) === path && (over.words[over.ownOf(id) + REQUESTS] ?? 0) > 0)
+        note((i) => over.keyWord(id, ASKED + i));
+    for (const id of flows.table.ids()) {
+      const byLower = clientIsLower(id);
+      if (flows.pathOf(id) === path && flows.portOf(id, !byLower) === port && flows.packetsFrom(id, byLower) > 0)
+        note((i) => flows.addressWord(id, !byLower, i));
+    }
+    return ips.filter((ip) => found.has(ip));
+  }
+
   /** Nothing goes on any more. */
   finish(): void {
     this.open.clear();

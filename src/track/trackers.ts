@@ -1,3 +1,4 @@
+import type { Context } from '../context/context.ts';
 import { Direction } from '../frame.ts';
 import { ipWords } from '../net/ip.ts';
 import { Icmpv6Type } from '../wire/icmp.ts';
@@ -6,8 +7,10 @@ import { isRedundancy } from '../wire/redundancy.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import { ArpTracker } from './arp.ts';
 import { CopyDetector } from './copies.ts';
+import { DeliveryTracker } from './deliveries.ts';
 import { isSameAddress } from './flows.ts';
 import { FragmentTracker } from './fragments.ts';
+import { GatewayTracker } from './gateways.ts';
 import { IcmpTracker } from './icmp.ts';
 import type { InterfaceTracker } from './interfaces.ts';
 import { KinshipTracker, mayNameSender } from './kinship.ts';
@@ -19,7 +22,8 @@ import type { RecordStore } from './records.ts';
 import { RedundancyTracker } from './redundancy.ts';
 import { RelayWatch } from './relay.ts';
 import { UdpTracker } from './udp.ts';
-import { type KnownPeer, PeerKeys } from './wireguard/keys.ts';
+import { WayTracker } from './ways.ts';
+import { type KnownPeer, PeerKeys, parsePublicKey } from './wireguard/keys.ts';
 import { WireguardTracker } from './wireguard/tracker.ts';
 
 /** Timers of capture time are looked at this often. */
@@ -29,6 +33,8 @@ export interface TrackerOptions {
   /** Addresses of the observed host (`--local`). */
   local: readonly string[];
   wireguardPeers: readonly KnownPeer[];
+  /** What hosts say of themselves. */
+  context: Context;
 }
 
 /**
@@ -47,28 +53,42 @@ export class Trackers {
   readonly udp: UdpTracker;
   wireguard: WireguardTracker;
   readonly mismatches = new MismatchTracker();
+  /** By which interfaces flows of the observed host come and go. */
+  readonly ways: WayTracker;
+  /** To which gateways hosts of the context send. */
+  readonly gateways: GatewayTracker;
+  /** Whether frames arrive at the interfaces that have their addresses. */
+  readonly deliveries: DeliveryTracker;
   private readonly fragments: FragmentTracker;
   private readonly copies = new CopyDetector();
   private readonly interfaces: InterfaceTracker;
   private readonly records: RecordStore;
   private readonly keys: PeerKeys;
-  /** Four words an address. */
-  private readonly local: Int32Array;
+  private readonly context: Context;
+  /** Addresses of the observed host that the user gave, and with them those that the context gives; four words an address. */
+  private readonly givenLocal: readonly string[];
+  private local = new Int32Array(0);
+  private localVersion = -1;
   private expiresAt = Number.NEGATIVE_INFINITY;
   /** What trackers pushed out that a restart replaced. */
   private evictedBefore = 0;
 
   /** @param clock the one packet that will be observed */
-  constructor(clock: Packet, interfaces: InterfaceTracker, records: RecordStore, { local, wireguardPeers }: TrackerOptions) {
+  constructor(clock: Packet, interfaces: InterfaceTracker, records: RecordStore, { local, wireguardPeers, context }: TrackerOptions) {
     this.interfaces = interfaces;
     this.records = records;
-    this.keys = new PeerKeys(wireguardPeers);
-    this.local = Int32Array.from(local.flatMap(ipWords));
+    this.keys = new PeerKeys([...wireguardPeers, ...peersOf(context)]);
+    this.context = context;
+    this.givenLocal = local;
+    this.gateways = new GatewayTracker(clock);
+    this.locate();
     this.neighbourhood = new Neighbourhood(
       (mac) => this.ownMacs.has(mac),
       (mac) => this.relay.watch(mac),
     );
     this.kinship = new KinshipTracker(clock);
+    this.ways = new WayTracker(clock, interfaces);
+    this.deliveries = new DeliveryTracker(context);
     this.arp = new ArpTracker(clock, interfaces, this.neighbourhood, {
       exchange: (exchange) => records.add('arp', () => exchange),
       senderMismatch: (packet, segment) => this.mismatches.sender(packet, segment),
@@ -92,14 +112,14 @@ export class Trackers {
   }
 
   get evicted(): number {
-    const { neighbourhood, kinship, arp, ndp, redundancy, icmp, udp, wireguard, fragments, mismatches } = this;
-    const tables = [neighbourhood, kinship, arp, ndp, redundancy, icmp, udp, wireguard, fragments, mismatches.found];
+    const { neighbourhood, kinship, arp, ndp, redundancy, icmp, udp, wireguard, fragments, mismatches, ways, gateways } = this;
+    const tables = [neighbourhood, kinship, arp, ndp, redundancy, icmp, udp, wireguard, fragments, mismatches.found, ways, gateways];
     return tables.reduce((sum, { evicted }) => sum + evicted, this.evictedBefore);
   }
 
   /** How many entries each tracker's tables hold. */
   get size(): Record<string, number> {
-    const { neighbourhood, kinship, arp, ndp, redundancy, icmp, udp, wireguard, fragments, mismatches } = this;
+    const { neighbourhood, kinship, arp, ndp, redundancy, icmp, udp, wireguard, fragments, mismatches, ways } = this;
     return {
       arp: neighbourhood.size + arp.size + ndp.size + mismatches.found.size,
       machines: kinship.size,
@@ -108,6 +128,9 @@ export class Trackers {
       icmp: icmp.size,
       wireguard: wireguard.size,
       fragments: fragments.size,
+      ways: ways.size,
+      gateways: this.gateways.size,
+      deliveries: this.deliveries.size,
     };
   }
 
@@ -133,6 +156,7 @@ export class Trackers {
   observe(packet: Packet): void {
     if (packet.hasArp) {
       this.arp.observe(packet);
+      if (this.tellsWays(packet)) this.ways.observeArp(packet);
       return;
     }
     if (packet.version === 0) {
@@ -141,6 +165,9 @@ export class Trackers {
     }
     if (packet.direction === Direction.Unknown && this.local.length > 0) this.findDirection(packet);
     if (packet.isFragment) this.fragments.observe(packet);
+    if (this.gateways.isActive && packet.depth === 0) this.gateways.observe(packet);
+    if (this.tellsWays(packet)) this.ways.observe(packet);
+    if (this.deliveries.isActive) this.deliveries.observe(packet);
     switch (packet.transport) {
       case IpProtocol.Tcp:
         if (packet.tcpFlags & (TcpFlag.Syn | TcpFlag.Rst) && packet.ethernetAt >= 0) this.kinship.observeSyn(packet);
@@ -170,6 +197,7 @@ export class Trackers {
     this.icmp.finish();
     this.wireguard.finish();
     this.kinship.finish();
+    this.ways.finish();
     this.fragments.finish();
   }
 
@@ -186,8 +214,17 @@ export class Trackers {
     this.ndp.conflicts.clear();
     this.redundancy.reset();
     this.kinship.reset();
+    this.ways.reset();
+    this.gateways.reset();
+    this.deliveries.reset();
     this.wireguard = this.newWireguard();
     this.expiresAt = Number.NEGATIVE_INFINITY;
+  }
+
+  /** The capture knows several interfaces, or may: of one alone nothing can be said. */
+  private tellsWays({ direction, ifindex, source }: Packet): boolean {
+    if (direction === Direction.Unknown) return source.id !== null && this.interfaces.list.length > 1;
+    return ifindex >= 0 || source.id !== null;
   }
 
   private observeIcmpv6(packet: Packet): void {
@@ -200,14 +237,27 @@ export class Trackers {
     }
   }
 
+  /** Which addresses are the observed host's: as the user says, and the host itself. */
+  private locate(): void {
+    const { context } = this;
+    if (context.version === this.localVersion) return;
+    this.localVersion = context.version;
+    this.gateways.watch(context);
+    const own = context.given?.links.flatMap(({ addresses }) => addresses.map(({ ip }) => ip)) ?? [];
+    this.local = Int32Array.from([...this.givenLocal, ...own].flatMap(ipWords));
+  }
+
   private expire(at: number): void {
     this.expiresAt = at + EXPIRY_SEC;
+    this.locate();
+    this.deliveries.learn();
     this.arp.expire();
     this.ndp.expire();
     this.udp.expire();
     this.icmp.expire();
     this.wireguard.expire(at);
     this.kinship.expire();
+    this.ways.expire();
     this.fragments.expire();
   }
 
@@ -228,5 +278,11 @@ export class Trackers {
     });
   }
 }
+
+const peersOf = ({ wireguardKeys }: Context): KnownPeer[] =>
+  wireguardKeys.flatMap(({ name, publicKey }) => {
+    const octets = parsePublicKey(publicKey);
+    return octets ? [{ name, publicKey: octets }] : [];
+  });
 
 const ICMP_HEADER = 8;

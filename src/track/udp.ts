@@ -174,6 +174,11 @@ export class UdpTracker {
     return this.totals.of(client, asked, path);
   }
 
+  /** Those of the addresses that anybody asked at this port. */
+  askedOf(ips: readonly string[], port: number, path: number): string[] {
+    return this.totals.asked(ips, port, path, this.flows, (id) => this.clientIsLower(id));
+  }
+
   /** Before a judgement while conversations go on. */
   countOpen(): void {
     const pairs = this.wrong.list.flatMap(({ client, asked, from, path }) => [

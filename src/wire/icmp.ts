@@ -24,6 +24,7 @@ export const Icmpv6Type = {
   RouterAdvertisement: 134,
   NeighbourSolicitation: 135,
   NeighbourAdvertisement: 136,
+  Redirect: 137,
 } as const;
 /** Code of Unreachable that says that nothing listens on the port. */
 export const PORT_UNREACHABLE = 3;

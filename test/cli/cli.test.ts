@@ -100,10 +100,10 @@ describe('exit status', () => {
     [[], 'no capture was named: expected files, or - for standard input'],
     [['--json'], 'no capture was named'],
     [['analyze'], 'no capture was named'],
-    [['show'], 'show: what to show was not named: expected one of arp, udp, wireguard, icmp or interfaces, then captures'],
+    [['show'], 'show: what to show was not named: expected one of arp, udp, wireguard, icmp, hosts or interfaces, then captures'],
     [['show', 'arp'], 'show arp: no capture was named'],
-    [['show', 'two.pcap'], 'show: expected one of arp, udp, wireguard, icmp or interfaces, got "'],
-    [['show', 'sandwiches', 'two.pcap'], 'show: expected one of arp, udp, wireguard, icmp or interfaces, got "sandwiches"'],
+    [['show', 'two.pcap'], 'show: expected one of arp, udp, wireguard, icmp, hosts or interfaces, got "'],
+    [['show', 'sandwiches', 'two.pcap'], 'show: expected one of arp, udp, wireguard, icmp, hosts or interfaces, got "sandwiches"'],
     [['explain', 'nothing'], 'explain: expected one of arp-flux'],
     [['explain', '--', '-nothing'], 'explain: expected one of arp-flux'],
     [['explain', 'arp-flux', 'arp-unanswered'], 'explain: expected one kind at most, got "arp-flux arp-unanswered"'],
@@ -111,7 +111,7 @@ describe('exit status', () => {
     [['live', 'any', 'eth0'], '"any" stands for all interfaces: name it alone'],
     [['live', 'eth0', 'eth0'], '"eth0" is named twice'],
     [['interfaces', 'eth0'], 'interfaces: expected no words, got "eth0"'],
-    [['--json', 'shwo'], '"shwo" is neither a command (analyze, live, show, explain, interfaces) nor a file; did you mean show?'],
+    [['--json', 'shwo'], '"shwo" is neither a command (analyze, live, show, context, explain, interfaces) nor a file; did you mean show?'],
     [['two.pcap', '--severity', 'awful'], '--severity: expected one of error, warning, notice or info, got "awful"'],
     [['two.pcap', '--severity'], '--severity: expected one of error, warning, notice or info, got nothing'],
     [['--fail-on', '--json', 'two.pcap'], '--fail-on: expected one of error, warning, notice or info, got "--json"'],
@@ -261,7 +261,7 @@ describe('analyze', () => {
 });
 
 describe('show', () => {
-  it.each(['arp', 'udp', 'wireguard', 'icmp', 'interfaces'])('%s prints an array of records', async (kind) => {
+  it.each(['arp', 'udp', 'wireguard', 'icmp', 'hosts', 'interfaces'])('%s prints an array of records', async (kind) => {
     const { stdout } = await fluxcap('show', kind, path('two.pcap'), '--json');
     expect(Array.isArray(JSON.parse(stdout))).toBe(true);
   });
@@ -279,6 +279,7 @@ describe('show', () => {
     ['udp', 'openvpn-wrong-source/server.pcap'],
     ['wireguard', 'wireguard-drift/l2.pcap'],
     ['icmp', 'dns-wrong-source/client.pcap'],
+    ['hosts', 'arp-flux/client.pcap'],
     ['interfaces', 'openvpn-wrong-source/server.pcap'],
   ];
 
@@ -367,7 +368,7 @@ describe('help and version', () => {
     const { stdout, exit } = await fluxcap('--help');
     expect(exit).toBe(0);
     for (const option of OPTIONS) expect(stdout).toContain(option);
-    for (const absent of ['check', 'context', 'sarif', '--html']) expect(stdout).not.toContain(absent);
+    for (const absent of ['check', 'sarif', '--html']) expect(stdout).not.toContain(absent);
   });
 
   it('name the commands, the records, the exit statuses, and examples', async () => {
@@ -380,7 +381,7 @@ describe('help and version', () => {
       '  fluxcap show wireguard gateway.pcapng',
     ])
       expect(stdout.split('\n')).toContain(line);
-    expect(stdout.replace(/\s+/g, ' ')).toContain('<kind> is arp, udp, wireguard, icmp or interfaces');
+    expect(stdout.replace(/\s+/g, ' ')).toContain('<kind> is arp, udp, wireguard, icmp, hosts or interfaces');
     const [, statuses = ''] = stdout.split('Exit status:\n');
     expect([...statuses.matchAll(/^ {2}(\d+) +\S/gm)].map(([, status]) => Number(status))).toEqual(Object.values(Exit));
   });

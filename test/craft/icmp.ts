@@ -5,7 +5,7 @@ import { ascii, be16, internetChecksum, octets, type Part, replaced } from './oc
 const CHECKSUM = 2;
 /** What the error messages quote behind the IP header. */
 const QUOTED_OCTETS = 64;
-const Type = { EchoReply: 0, Unreachable: 3, Echo: 8, TimeExceeded: 11 } as const;
+const Type = { EchoReply: 0, Unreachable: 3, Redirect: 5, Echo: 8, TimeExceeded: 11 } as const;
 const TypeV6 = { Unreachable: 1, TimeExceeded: 3, Echo: 128, EchoReply: 129 } as const;
 
 export interface EchoFields extends IpOptions {
@@ -39,6 +39,12 @@ export const hostUnreachable = (fields: IcmpErrorFields): NetworkPacket => icmpE
 
 /** The TTL or hop limit ended on the way. */
 export const timeExceeded = (fields: IcmpErrorFields): NetworkPacket => icmpError(fields, Type.TimeExceeded, 0, TypeV6.TimeExceeded, 0);
+
+/** Another router is nearer (code 1, for the host): sent to who sent the quoted packet. IPv4 only. */
+export const redirect = ({ quoted, gateway, ...addresses }: IcmpErrorFields & { gateway: string }): NetworkPacket =>
+  icmpv4(addresses, Type.Redirect, 1, ipv4Octets(gateway), quoted.octets.subarray(0, ipHeaderLength(quoted) + QUOTED_OCTETS));
+
+const ipv4Octets = (ip: string): Uint8Array => Uint8Array.from(ip.split('.').map(Number));
 
 /** An ICMPv6 message with its checksum, as a packet. */
 export function icmpv6(fields: IpOptions & { from: string; to: string }, type: number, code: number, ...body: Part[]): NetworkPacket {

@@ -5,12 +5,12 @@ import { Analyzer } from '../../src/analyzer.ts';
 import { CaptureInput } from '../../src/capture/input.ts';
 import { writePcap } from '../../src/capture/pcap-writer.ts';
 import { MemorySource } from '../../src/capture/source.ts';
-import { parseLocal, parsePeers } from '../../src/cli/options.ts';
 import { InterfaceRegistry } from '../../src/frame.ts';
 import { analysisDocument, jsonText } from '../../src/report/json.ts';
 import { RecordStore, recordKinds } from '../../src/track/records.ts';
 import { arpReply, arpRequest, BROADCAST, ethernet } from '../craft/index.ts';
 import { scenarios } from '../scenarios/index.ts';
+import { analysisOptionsOf } from '../scenarios/options.ts';
 import { bundledCaptures, readOctets, root } from '../tools/captures.ts';
 
 /* Judging as often as one likes, and letting time pass between frames, must not change what comes out. */
@@ -67,18 +67,26 @@ async function judgedAllTheWhile(octets: Uint8Array, options: AnalysisOptions): 
   await input.close();
   const findings = analyzer.conclude();
   return {
-    text: document({ inputs: [input], findings, stats: analyzer.stats, records, interfaces: analyzer.interfaces.list }),
+    text: document({
+      inputs: [input],
+      findings,
+      stats: analyzer.stats,
+      records,
+      interfaces: analyzer.interfaces.list,
+      machines: () => analyzer.machines(),
+      context: analyzer.context,
+    }),
     judgements,
   };
 }
 
-async function expectSame(octets: Uint8Array, options: AnalysisOptions): Promise<number> {
+async function expectSame(octets: Uint8Array, options: () => AnalysisOptions): Promise<number> {
   const analysis = await analyzeSources([{ path: 'capture', open: () => new MemorySource(octets) }], {
-    ...options,
+    ...options(),
     records: new Set(recordKinds),
     maxRecords: MOST,
   });
-  const { text, judgements } = await judgedAllTheWhile(octets, options);
+  const { text, judgements } = await judgedAllTheWhile(octets, options());
   expect(text).toBe(document(analysis));
   return judgements;
 }
@@ -122,12 +130,12 @@ describe('what goes on', () => {
 
 describe('judging while frames come', () => {
   it.each(bundledCaptures())('%s', async (path) => {
-    expect(await expectSame(readOctets(join(root, path)), {})).toBeGreaterThan(0);
+    expect(await expectSame(readOctets(join(root, path)), () => ({}))).toBeGreaterThan(0);
   });
 
   const kinds = [...new Set(scenarios.map(({ kind }) => kind))];
   it.each(kinds)('the scenarios of %s', { timeout: 60_000 }, async (kind) => {
-    for (const { capture, options = {} } of scenarios.filter((each) => each.kind === kind))
-      await expectSame(capture(), { local: parseLocal(options.local), wireguardPeers: parsePeers(options.wgPeers) });
+    for (const { capture, options } of scenarios.filter((each) => each.kind === kind))
+      await expectSame(capture(), () => analysisOptionsOf(options));
   });
 });

@@ -1,5 +1,6 @@
 /** All scenarios. */
 import { scenarios as arpAddressMoved } from './arp-address-moved.ts';
+import { scenarios as arpContext } from './arp-context.ts';
 import { scenarios as arpDuplicateAddress } from './arp-duplicate-address.ts';
 import { scenarios as arpFlux } from './arp-flux.ts';
 import { scenarios as arpForeignSource } from './arp-foreign-source.ts';
@@ -7,9 +8,12 @@ import { scenarios as arpMultiMacAnswer } from './arp-multi-mac-answer.ts';
 import { scenarios as arpSenderMismatch } from './arp-sender-mismatch.ts';
 import { scenarios as arpSpoofSuspect } from './arp-spoof-suspect.ts';
 import { scenarios as arpUnanswered } from './arp-unanswered.ts';
+import { scenarios as gatewayMismatch } from './gateway-mismatch.ts';
 import { scenarios as icmpReplyWrongSource } from './icmp-reply-wrong-source.ts';
+import { scenarios as interfaceAsymmetry } from './interface-asymmetry.ts';
 import { scenarios as ndp } from './ndp.ts';
 import type { Scenario } from './scenario.ts';
+import { scenarios as udpContext } from './udp-context.ts';
 import { scenarios as udpLegal } from './udp-legal.ts';
 import { scenarios as udpPorts } from './udp-ports.ts';
 import { scenarios as udpQuiet } from './udp-quiet.ts';
@@ -21,6 +25,7 @@ import { scenarios as wireguardHandshakeUnanswered } from './wireguard-handshake
 import { scenarios as wireguardReplyWrongSource } from './wireguard-reply-wrong-source.ts';
 import { scenarios as wireguardRoaming } from './wireguard-roaming.ts';
 import { scenarios as wireguardSharedKey } from './wireguard-shared-key.ts';
+import { scenarios as wrongInterfaceDelivery } from './wrong-interface-delivery.ts';
 
 export const scenarios: readonly Scenario[] = [
   ...arpFlux,
@@ -31,11 +36,16 @@ export const scenarios: readonly Scenario[] = [
   ...vipAnsweredByRealserver,
   ...arpSpoofSuspect,
   ...vrrpSplitBrain,
+  ...arpContext,
   ...arpUnanswered,
   ...arpSenderMismatch,
   ...ndp,
+  ...wrongInterfaceDelivery,
+  ...interfaceAsymmetry,
+  ...gatewayMismatch,
   ...udpTransactions,
   ...udpPorts,
+  ...udpContext,
   ...udpLegal,
   ...udpQuiet,
   ...icmpReplyWrongSource,

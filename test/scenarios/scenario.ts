@@ -1,4 +1,5 @@
 /** What a scenario is: a capture made of named fields, and everything that must be said of it. */
+import type { ContextDocument } from '../../src/context/document.ts';
 
 /** Stands for any text that is there, where only its presence is expected. */
 export const anyText: unique symbol = Symbol('any text');
@@ -40,6 +41,8 @@ export interface ScenarioOptions {
   local?: string[];
   /** `NAME=BASE64`. */
   wgPeers?: string[];
+  /** What hosts say of themselves; the capture is called `capture`. */
+  context?: ContextDocument;
 }
 
 /** What the function that makes a scenario gives. */

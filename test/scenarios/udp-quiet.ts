@@ -19,7 +19,7 @@ import {
   udp,
   vxlan,
 } from '../craft/index.ts';
-import { finding, type Scenario, twin } from './scenario.ts';
+import { type ExpectedFinding, finding, type Scenario, twin } from './scenario.ts';
 import { Lan, LinuxHost, mac } from './stage.ts';
 import { ASKED, atClient, atServer, CLIENT, ROUTER, type Seat, talk, WORSE, WRONG, WRONG_SOURCE } from './udp-stage.ts';
 
@@ -29,13 +29,23 @@ const ANSWER = message('OK, all is well');
 const c = (port: number): string => `${CLIENT.ip}:${port}`;
 const dns = (id: number): { request: Uint8Array; reply: Uint8Array } => ({ request: dnsQuery({ id }), reply: dnsResponse({ id }) });
 
-const quiet = (name: string, why: string, play: (seat: Seat) => void, at = (): Seat => atClient(new Lan())): Scenario =>
+const quiet = (
+  name: string,
+  why: string,
+  play: (seat: Seat) => void,
+  at = (): Seat => atClient(new Lan()),
+  expect: ExpectedFinding[] = [],
+): Scenario =>
   twin(WRONG_SOURCE, name, why, () => {
     const capture = at();
     play(capture);
     capture.wait(3);
-    return { capture };
+    return { capture, expect };
   });
+
+/** The source is right; that the answers leave by another card is worth a notice. */
+const otherWay = (subject: string, count: number): ExpectedFinding =>
+  finding('interface-asymmetry', subject, { severity: 'notice', confidence: 'likely', count });
 
 /** The rule for ports alone has conditions; each of these lacks one. */
 const ports: Scenario[] = [
@@ -304,7 +314,7 @@ const translations: Scenario[] = [
       host.wait(0.001).outgoing(udp({ from: `${ASKED}:53`, to: c(40_500 + id), payload: reply }), 3, mac(0x0b));
       host.wait(2);
     }
-    return { capture: host };
+    return { capture: host, expect: [otherWay(`${ASKED}|${CLIENT.ip}`, 3)] };
   }),
 ];
 
@@ -399,6 +409,8 @@ const captures: Scenario[] = [
       }
     },
     () => atServer(),
+    // The server sends everything by one card.
+    [...[51, 53, 55, 57, 59].map((last) => otherWay(`${WRONG}|192.0.2.${last}`, 1)), otherWay(`${WRONG}|${CLIENT.ip}`, 5)],
   ),
 ];
 

@@ -31,7 +31,7 @@ import {
   tftpRead,
   udp,
 } from '../craft/index.ts';
-import { incident, type Scenario } from './scenario.ts';
+import { finding, incident, type Scenario } from './scenario.ts';
 import { Lan, LinuxHost, mac } from './stage.ts';
 import { ASKED, atClient, atServer, CLIENT, ROUTER, type Seat, talk, WORSE, WRONG, WRONG_SOURCE, wrongSource } from './udp-stage.ts';
 
@@ -307,7 +307,14 @@ export const scenarios: Scenario[] = [
     });
     capture.wait(0.02).toServer(client, `${WRONG}:34567`, tftpAck(1));
     capture.wait(3);
-    return { capture, expect: [wrongSource(`${ASKED}:69`, { details: { matchedBy: 'tftp-transfer' }, evidenceFrames: frames })] };
+    return {
+      capture,
+      expect: [
+        wrongSource(`${ASKED}:69`, { details: { matchedBy: 'tftp-transfer' }, evidenceFrames: frames }),
+        // What the client sends there comes in by that address's own card.
+        finding('interface-asymmetry', `${WRONG}|${CLIENT.ip}`, { severity: 'notice' }),
+      ],
+    };
   }),
   incident(
     WRONG_SOURCE,

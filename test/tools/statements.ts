@@ -78,10 +78,18 @@ export function statedCaptures(): Stated[] {
     const capture = basename(path);
     const all = statementsOf(folder).filter((statement) => statement.capture === capture);
     const peers = existsSync(join(root, dirname(path), 'peers.txt')) ? ['peers.txt'] : [];
-    const context = takesContext && all.some(({ given }) => given === 'context.json') ? ['context.json'] : [];
+    const context = takesContext && existsSync(join(root, dirname(path), CONTEXT)) ? [CONTEXT] : [];
     const givens = ['', ...peers, ...context];
-    return givens.map((given) => ({ folder, capture, given, statements: all.filter((statement) => statement.given === given) }));
+    return givens.map((given) => ({ folder, capture, given, statements: ofGiven(all, given) }));
   });
+}
+
+const CONTEXT = 'context.json';
+
+/** Where a README does not say that the context changes something, it changes nothing. */
+function ofGiven(all: readonly Statement[], given: string): Statement[] {
+  const ofIt = all.filter((statement) => statement.given === given);
+  return given === CONTEXT && ofIt.length === 0 ? all.filter((statement) => statement.given === '') : ofIt;
 }
 
 /** The options that hand over what lies beside a capture, in `directory`. */

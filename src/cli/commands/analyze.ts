@@ -30,6 +30,7 @@ export const analyzeUsage: Usage = {
     'fail-on': options.failOn,
     local: options.local,
     'wg-peer': options.wgPeer,
+    context: options.context,
     color: options.color,
     quiet: options.quiet,
     progress: options.progress,

@@ -34,6 +34,8 @@ interface LiveOptions {
   failOn?: Severity | undefined;
   local?: string[] | undefined;
   wgPeer?: string[] | undefined;
+  context?: string[] | undefined;
+  ownContext: boolean;
   color: boolean;
   quiet: boolean;
 }
@@ -71,6 +73,13 @@ export const liveUsage: Usage = {
     'fail-on': options.failOn,
     local: options.local,
     'wg-peer': options.wgPeer,
+    context: options.context,
+    'own-context': {
+      type: 'boolean',
+      default: true,
+      describe:
+        'Ask this host what it says of itself, as `fluxcap context` does, now and every half minute; --no-own-context leaves it out',
+    },
     color: options.color,
     quiet: options.quiet,
   },
@@ -113,6 +122,8 @@ export const live = (io: Io, done: (exit: number) => void): CommandModule<object
       failOn: given.failOn,
       local: options.parseLocal(given.local),
       wireguardPeers: options.parsePeers(given.wgPeer),
+      contexts: namesOf(given.context ?? []),
+      ownContext: given.ownContext && given.ssh === undefined,
       color: given.color,
       quiet: given.quiet,
       durationSec: given.duration === undefined ? undefined : parseDuration('--duration', given.duration),

@@ -5,7 +5,7 @@ import { Exit, type Io } from '../io.ts';
 import * as options from '../options.ts';
 import { type ReadOptions, readCaptures, tellProblems } from '../read.ts';
 
-const KINDS = ['arp', 'udp', 'wireguard', 'icmp', 'interfaces'] as const;
+const KINDS = ['arp', 'udp', 'wireguard', 'icmp', 'hosts', 'interfaces'] as const;
 
 interface ShowOptions extends ReadOptions {
   kind: (typeof KINDS)[number];
@@ -21,6 +21,7 @@ export const showUsage: Usage = {
     'max-records': options.maxRecords,
     local: options.local,
     'wg-peer': options.wgPeer,
+    context: options.context,
     quiet: options.quiet,
     progress: options.progress,
   },
@@ -43,10 +44,16 @@ export const show = (io: Io, done: (exit: number) => void): CommandModule<object
       .options(showUsage.options) as unknown as Argv<ShowOptions>,
   handler: async (given) => {
     const { kind } = given;
-    const wanted = new Set<RecordKind>(kind === 'interfaces' ? [] : [kind]);
+    const isMadeAtEnd = kind === 'interfaces' || kind === 'hosts';
+    const wanted = new Set<RecordKind>(isMadeAtEnd ? [] : [kind]);
     const analysis = await readCaptures(io, given, wanted);
-    const { interfaceRecord, recordsOf } = await import('../../report/records.ts');
-    const records = kind === 'interfaces' ? analysis.interfaces.map(interfaceRecord) : recordsOf(analysis.records, kind);
+    const { hostRecord, interfaceRecord, recordsOf } = await import('../../report/records.ts');
+    const records =
+      kind === 'interfaces'
+        ? analysis.interfaces.map((each) => interfaceRecord(each, analysis.context.observer))
+        : kind === 'hosts'
+          ? analysis.machines().map(hostRecord)
+          : recordsOf(analysis.records, kind);
     if (given.json ?? given.format === 'json') {
       const { jsonText } = await import('../../report/json.ts');
       await io.out(jsonText(records));
@@ -54,7 +61,7 @@ export const show = (io: Io, done: (exit: number) => void): CommandModule<object
       const { recordTable } = await import('../../report/record-tables.ts');
       await io.out(records.length > 0 ? recordTable(kind, records, io.width) : `No ${kind} records.\n`);
     }
-    const omitted = kind === 'interfaces' ? 0 : analysis.records.counts[kind] - records.length;
+    const omitted = isMadeAtEnd ? 0 : analysis.records.counts[kind] - records.length;
     if (omitted > 0 && !given.quiet) io.err(`fluxcap: ${omitted} more ${kind} records are not shown (--max-records ${given.maxRecords})\n`);
     tellProblems(io, analysis);
     done(analysis.inputs.some(({ problems }) => problems.anyLost) ? Exit.Unread : Exit.Done);

@@ -3,6 +3,7 @@ import { LiveError } from '../../capture/node/live/error.ts';
 import { interfaceNames } from '../../capture/node/live/names.ts';
 import { openLive } from '../../capture/node/live/open.ts';
 import type { Problem } from '../../capture/problem.ts';
+import type { Context } from '../../context/context.ts';
 import type { Severity } from '../../diagnose/kind.ts';
 import type { News } from '../../live/news.ts';
 import { FlightRecorder } from '../../live/recorder.ts';
@@ -13,10 +14,12 @@ import { isShown, type Shown } from '../../report/json.ts';
 import { dropsOf } from '../../report/live-lines.ts';
 import { RecordStore, recordKinds } from '../../track/records.ts';
 import type { TrackerOptions } from '../../track/trackers.ts';
+import { hostsOf } from '../context-files.ts';
 import type { Io } from '../io.ts';
 import { exitOf } from '../verdict.ts';
 import { EvidenceFolder } from './evidence-folder.ts';
 import type { MetricsAddress, MetricsServer } from './metrics.ts';
+import { OwnContext } from './own-context.ts';
 import { nodePulse } from './pulse.ts';
 import { Signals } from './signals.ts';
 import { DocumentTeller, LineTeller, ObjectTeller, type Teller } from './tellers.ts';
@@ -24,6 +27,9 @@ import { ViewTeller } from './view-teller.ts';
 
 /** What a live run is asked to do. */
 export interface LiveRunOptions extends Pick<TrackerOptions, 'local' | 'wireguardPeers'> {
+  /** Files of `--context`, and whether this machine is asked too. */
+  contexts: readonly string[];
+  ownContext: boolean;
   interfaces: readonly string[];
   request: Omit<LiveRequest, 'interface'>;
   format: 'table' | 'json' | 'ndjson';
@@ -52,6 +58,10 @@ export async function runLive(io: Io, options: LiveRunOptions): Promise<number> 
 }
 
 async function openAndRun(io: Io, options: LiveRunOptions, signals: Signals): Promise<number> {
+  const others = await hostsOf(options.contexts);
+  const { collectContext } = await import('../../context/node/collect.ts');
+  // Side by side with the opening of the interfaces: both take a moment.
+  const asking = OwnContext.open({ collect: options.ownContext ? collectContext : undefined, others });
   const names = interfaceNames(options.request.ssh);
   let sources: LiveSource[];
   try {
@@ -59,15 +69,18 @@ async function openAndRun(io: Io, options: LiveRunOptions, signals: Signals): Pr
     await names.refresh().catch(refuseWithoutHost);
     sources = await openAll(options);
   } catch (error) {
+    (await asking).close();
     if (!(error instanceof LiveError)) throw error;
     io.err(`fluxcap: ${harmless(error.message)}\n`);
     return error.exit;
   }
+  const own = await asking;
   const teller = await tellerOf(io, options);
   try {
-    const run = await LiveRun.prepare(io, options, sources, names, teller);
+    const run = await LiveRun.prepare(io, options, sources, { names, context: own.context }, teller);
     return await run.run(signals);
   } finally {
+    own.close();
     if (teller instanceof ViewTeller) teller.close();
     for (const source of sources) await source.close?.();
   }
@@ -103,6 +116,12 @@ const PATIENCE_SEC = 3;
 /** Losses are told no more often than this. */
 const DROPS_PAUSE_SEC = 30;
 
+/** What is known of the machine that captures. */
+interface HostKnowledge {
+  names: InterfaceNames;
+  context: Context;
+}
+
 /** What one run consists of, and who gets what of it. */
 class LiveRun {
   private readonly io: Io;
@@ -123,16 +142,16 @@ class LiveRun {
     io: Io,
     options: LiveRunOptions,
     sources: readonly LiveSource[],
-    names: InterfaceNames,
+    host: HostKnowledge,
     teller: Teller,
   ): Promise<LiveRun> {
     const recorder = options.evidenceDir !== undefined && options.ring > 0 ? new FlightRecorder(options.ring, sources.length) : undefined;
-    const run = new LiveRun(io, options, sources, teller, names, recorder);
+    const run = new LiveRun(io, options, sources, teller, host, recorder);
     if (recorder && options.evidenceDir !== undefined) {
       run.evidence = await EvidenceFolder.open({
         directory: options.evidenceDir,
         recorder,
-        names,
+        names: host.names,
         inputs: sources.map((source) => source.interface),
         wrote: ({ path }) => run.say(`wrote ${path}`),
         failed: (message) => run.say(message),
@@ -153,7 +172,7 @@ class LiveRun {
     options: LiveRunOptions,
     sources: readonly LiveSource[],
     teller: Teller,
-    names: InterfaceNames,
+    { names, context }: HostKnowledge,
     recorder: FlightRecorder | undefined,
   ) {
     const { local, wireguardPeers, shown, durationSec, mostPackets, records, maxRecords } = options;
@@ -165,6 +184,7 @@ class LiveRun {
       pulse: nodePulse,
       local,
       wireguardPeers,
+      context,
       records: new RecordStore(new Set(records ? recordKinds : []), maxRecords, teller.records),
       isShown: (finding) => isShown(finding, shown),
       interfaceName: (index) => names.nameOf(index),
