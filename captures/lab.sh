@@ -283,7 +283,7 @@ watch_live() {
 # End what watches live, and keep what it said. What was seen last has its time to be told before that.
 watched_live() {
   local each file
-  pause 3
+  pause 5
   for each in "${lab_watchers[@]}"; do
     file=${each#*:}
     cp "$tmp/$file.ndjson" "$FLUXCAP_WATCH_INTO/$file.before-end.ndjson"

@@ -170,6 +170,7 @@ export class Analyzer {
     const { context } = this;
     context.recognise(this.interfaces.indexed);
     this.interfaces.nameAgain();
+    this.trackers.learn();
     const dropped = this.inputs.reduce((sum, { drops }) => sum + (drops.kernel ?? 0) + (drops.interface ?? 0), 0);
     if (dropped > this.dropped) this.droppedAt = this.latest;
     this.dropped = dropped;

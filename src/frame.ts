@@ -17,6 +17,8 @@ export interface CaptureInterface {
   /** Addresses that the capture gives this interface (pcapng if_MACaddr, if_IPv4addr, if_IPv6addr), as 48-bit integer and text. */
   readonly mac: number | null;
   readonly ips: readonly string[];
+  /** How long the prefix of each of these addresses is. */
+  readonly prefixLengths: readonly number[];
 }
 
 /**
@@ -61,6 +63,7 @@ export const UNKNOWN_INTERFACE: CaptureInterface = {
   digits: 6,
   mac: null,
   ips: [],
+  prefixLengths: [],
 };
 
 /** Gives interfaces their `key`: one for all inputs of a run, so that rotated files and several sections continue each other. */

@@ -95,6 +95,11 @@ const ROLES: Record<string, Roles> = {
   'arp-foreign-source': {
     request: ({ subject }) => ({ 'arp.opcode': '1', 'arp.src.proto_ipv4': String(subject.ip), 'arp.src.hw_mac': String(subject.mac) }),
   },
+  'interface-asymmetry': {
+    in: ({ subject }) => ({ 'ip.src': String(subject.peer), 'ip.dst': String(subject.local) }),
+    out: ({ subject }) => ({ 'ip.src': String(subject.local), 'ip.dst': String(subject.peer) }),
+    'syn-again': ({ subject }) => ({ 'ip.src': String(subject.peer), 'ip.dst': String(subject.local) }),
+  },
   'udp-reply-wrong-source': {
     request: (finding) => to(endpoint(finding, 'asked')),
     'wrong-reply': (finding) => ({

@@ -107,7 +107,7 @@ export class PcapReader implements FrameReader {
     this.frame.fcsLength = word & FCS_PRESENT ? (word >>> 28) * 2 : 0;
     this.most = mostCaplen(this.linktype);
     const digits = this.variant.nanoseconds ? 9 : 6;
-    const source = { ...place, linktype: this.linktype, snaplen, digits, mac: null, ips: [] };
+    const source = { ...place, linktype: this.linktype, snaplen, digits, mac: null, ips: [], prefixLengths: [] };
     this.interfaces.push({ ...source, key: registry.keyOf(this.linktype, place.id, place.name) });
     this.frame.input = input;
     this.frame.linktype = this.linktype;

@@ -277,12 +277,17 @@ export class PcapngReader implements FrameReader {
     let offsetSeconds = 0;
     let fcsLength = 0;
     const ips: string[] = [];
+    const prefixLengths: number[] = [];
     this.options(at + INTERFACE_BODY, end, (code, value, length) => {
       if (code === InterfaceOption.Name) name = this.text(value, length);
       else if (code === InterfaceOption.Mac && length >= 6) mac = readMac(view, value);
-      else if (code === InterfaceOption.Ipv4 && length >= 8) ips.push(ipv4Text(view.getUint32(value)));
-      else if (code === InterfaceOption.Ipv6 && length >= 17) ips.push(ipv6Text(view, value));
-      else if (code === InterfaceOption.TimeResolution && length >= 1) resolution = view.getUint8(value);
+      else if (code === InterfaceOption.Ipv4 && length >= 8) {
+        ips.push(ipv4Text(view.getUint32(value)));
+        prefixLengths.push(Math.clz32(~view.getUint32(value + 4)));
+      } else if (code === InterfaceOption.Ipv6 && length >= 17) {
+        ips.push(ipv6Text(view, value));
+        prefixLengths.push(view.getUint8(value + 16));
+      } else if (code === InterfaceOption.TimeResolution && length >= 1) resolution = view.getUint8(value);
       // In bits by the draft, in octets as some write it.
       else if (code === InterfaceOption.FcsLength && length >= 1)
         fcsLength = view.getUint8(value) >= 16 ? view.getUint8(value) / 8 : view.getUint8(value);
@@ -291,7 +296,7 @@ export class PcapngReader implements FrameReader {
     const id = this.section.length;
     const clock = new TimestampClock(resolution, offsetSeconds);
     const key = this.registry.keyOf(linktype, id, name);
-    const capture = { key, id, name, linktype, snaplen, digits: clock.digits, mac, ips };
+    const capture = { key, id, name, linktype, snaplen, digits: clock.digits, mac, ips, prefixLengths };
     const described = {
       capture,
       clock,

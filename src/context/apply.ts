@@ -17,9 +17,10 @@ export class CommandError extends Error {
 }
 
 /**
- * The host as it is after commands as remedies print them: `ip rule add|del`, `ip route add|append|prepend|replace|del` (with `-4`, `-6`), `sysctl -w`, `wg set … fwmark` and
- * `… endpoint`. `ip neigh` and `arping` change nothing of what is modelled. The host given stays as it is.
- * @throws {CommandError} for what it does not understand, and what iproute2 or the kernel would refuse: a rule or route that is there already, a gateway that is not reached
+ * The host as it is after commands as remedies print them: `ip rule add|del`, `ip route add|append|prepend|replace|del` (with `-4`, `-6`),
+ * `sysctl -w`, `wg set … fwmark` and `… endpoint`. `ip neigh` and `arping` change nothing of what is modelled. The host given stays as it is.
+ * @throws {CommandError} for what it does not understand, and what iproute2 or the kernel would refuse: a rule or route that is there already,
+ * a gateway that is not reached
  */
 export function applyCommands(host: Host, commands: readonly string[]): Host {
   let changed = host;

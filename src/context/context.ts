@@ -28,6 +28,8 @@ export class Context {
   private recognised: Host | undefined;
   /** The capture shows interfaces that no host has. */
   isElsewhere = false;
+  /** When this machine was asked last, in seconds since 1970: what happened later it has not said anything of. */
+  readAt = Number.NEGATIVE_INFINITY;
   /** Counts how often what the hosts say was replaced. */
   version = 0;
 

@@ -8,8 +8,8 @@ import { tablesOf } from './tables.ts';
 import { type Flow, type Found, flowOf, MISSED } from './walk.ts';
 
 /**
- * Refuses a route as the kernel does (net/ipv4/fib_semantics.c `fib_create_info` and `fib_check_nh`; net/ipv6/route.c `ip6_validate_gw`): a source that is not the host's, interfaces
- * that are not there or down, gateways that are not on the link.
+ * Refuses a route as the kernel does (net/ipv4/fib_semantics.c `fib_create_info` and `fib_check_nh`; net/ipv6/route.c `ip6_validate_gw`): a
+ * source that is not the host's, interfaces that are not there or down, gateways that are not on the link.
  * @throws {Error} which says why
  */
 export function checkRoute(host: Host, route: Route): void {

@@ -136,8 +136,8 @@ export interface Neighbour {
 }
 
 /**
- * A host as it described itself, in numbers and canonical texts. Everything is optional in a context: a list that was not read is undefined, and what would
- * rest on it must not be said.
+ * A host as it described itself, in numbers and canonical texts. Everything is optional in a context: a list that was not read is undefined,
+ * and what would rest on it must not be said.
  */
 export interface Host {
   readonly document: HostDocument;
@@ -156,16 +156,20 @@ export interface Host {
   link(nameOrIndex: string | number): Link | undefined;
   linkOfMac(mac: Mac): Link | undefined;
   /**
-   * A sysctl's value, by its short name for one interface: `sysctl('arp_ignore', 'ethA')` is `net.ipv4.conf.ethA.arp_ignore`; undefined where it was not read.
+   * A sysctl's value, by its short name for one interface: `sysctl('arp_ignore', 'ethA')` is `net.ipv4.conf.ethA.arp_ignore`; undefined where
+   * it was not read.
    * @param family of `conf`: `ipv4` unless said
    */
   sysctl(name: string, link: string, family?: 'ipv4' | 'ipv6'): number | undefined;
   /**
-   * What the kernel makes of `all` and the interface's own value (include/linux/inetdevice.h, ip-sysctl): the greater one, either, or the interface's alone.
-   * Undefined where a value that decides was not read.
+   * What the kernel makes of `all` and the interface's own value (include/linux/inetdevice.h, ip-sysctl): the greater one, either, or the
+   * interface's alone. Undefined where a value that decides was not read.
    */
   effective(name: EffectiveSysctl, link: string): number | undefined;
-  /** Number of a table by its name or number, as text or number. Names other than main, local and default get a number of 2^32 or more, the same for one name. */
+  /**
+   * Number of a table by its name or number, as text or number. Names other than main, local and default get a number of 2^32 or more, the
+   * same for one name.
+   */
   table(name: string | number): number;
   /** The name under which this host's own outputs show the table: for commands. */
   tableName(table: number): string;
@@ -189,8 +193,8 @@ export type EffectiveSysctl =
   | 'ignore_routes_with_linkdown';
 
 /**
- * What a statement about the routing rests on beside of what the host said. `rules`: the rules were not read, those of a fresh kernel are taken. `local-routes`: the
- * table local was not read, it is made from the addresses. `tables`: a rule looks into a table that was not read; it is taken to be empty. `unclear-rule`: a rule is not understood;
- * it is taken not to match.
+ * What a statement about the routing rests on beside of what the host said. `rules`: the rules were not read, those of a fresh kernel are
+ * taken. `local-routes`: the table local was not read, it is made from the addresses. `tables`: a rule looks into a table that was not read;
+ * it is taken to be empty. `unclear-rule`: a rule is not understood; it is taken not to match.
  */
 export type Assumption = 'rules' | 'local-routes' | 'tables' | 'unclear-rule';

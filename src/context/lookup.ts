@@ -21,24 +21,30 @@ export interface RouteQuery {
   /** Undefined: root, as for what the kernel sends itself. */
   uid?: number | undefined;
   /**
-   * IPv6: only the first of the two look-ups that a socket without a source makes. Where that one finds no way, the kernel chooses a source and asks again with it; `ip -6
-   * route get` does not.
+   * IPv6: only the first of the two look-ups that a socket without a source makes. Where that one finds no way, the kernel chooses a source
+   * and asks again with it; `ip -6 route get` does not.
    */
   isFirstOnly?: boolean | undefined;
 }
 
 /** What the tables say, and by which rule and route. */
 export interface RouteDecision {
-  /** `unknown`: routes of this family were not read. `no-route` is also what the kernel refuses whatever the tables say; `refused` says why then. */
+  /**
+   * `unknown`: routes of this family were not read. `no-route` is also what the kernel refuses whatever the tables say; `refused` says why
+   * then.
+   */
   outcome: 'unicast' | 'local' | 'broadcast' | 'multicast' | 'anycast' | 'blackhole' | 'unreachable' | 'prohibit' | 'no-route' | 'unknown';
   /** The rule and the route that decided; undefined where none did. */
   rule: Rule | undefined;
   route: Route | undefined;
-  /** Ways that it may take: more than one of a multipath route, of which a hash or a turn chooses. `lo` of what is for the host itself; empty where it is not sent. */
+  /**
+   * Ways that it may take: more than one of a multipath route, of which a hash or a turn chooses. `lo` of what is for the host itself; empty
+   * where it is not sent.
+   */
   nextHops: readonly NextHop[];
   /**
-   * The source address that a packet of the host itself has, for the way at the same place in `nextHops`: the one asked with, else the one that the kernel chooses. Null where
-   * there is none, and for what comes in.
+   * The source address that a packet of the host itself has, for the way at the same place in `nextHops`: the one asked with, else the one
+   * that the kernel chooses. Null where there is none, and for what comes in.
    */
   sources: readonly (string | null)[];
   refused: Refusal | undefined;
@@ -57,9 +63,15 @@ export type Refusal =
   | 'not-forwarding';
 
 /**
- * What Linux does with a packet: rules in their order, tables, routes, next hops and the source address, as `ip route get` shows it. Whether an arriving packet's
- * source is accepted (rp_filter) is another question: `reversePath`. Not modelled: VRFs, tunnel ids, nexthop objects that turn to others, routes by source of IPv6,
- * exceptions by ICMP (redirects), and what neighbours' states change in IPv6 on hosts that do not forward.
+ * What Linux does with a packet: rules in their order, tables, routes, next hops and the source address, as `ip route get` shows it. Whether
+ * an arriving packet's source is accepted (rp_filter) is another question: `reversePath`.
+ *
+ * Not modelled, for `ip` does not show it or little depends on it: VRFs and rules by tunnel id; which groups the host has joined, so that
+ * multicast that arrives may be refused; what a gateway's ICMP redirects and path MTU changed; which of several interfaces with one address
+ * was given it last; sources of IPv6 ways that were appended one by one (the list shows that of the first); nexthop groups that turn to others
+ * as the load does (resilient ones); address labels that were changed (`ip addrlabel`). That rules or
+ * local routes were there once, and are gone: the kernel does not forget it, and asks the tables more often. Linux 6.16 to 6.18.3 sends what has a source that no
+ * way of a multipath route would have chosen by the last way; here all of them are given.
  */
 export const lookUp = (host: Host, query: RouteQuery): RouteDecision =>
   familyOf(query.destination) === 4 ? lookUp4(host, query) : lookUp6(host, query);

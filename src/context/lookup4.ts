@@ -156,7 +156,10 @@ export function searchTable4(host: Host, table: RouteTable, flow: Flow): Found {
   return MISSED;
 }
 
-/** net/ipv4/fib_semantics.c `fib_select_default`: of default routes of one metric, the kernel turns to the next one when the gateway of the first does not answer. */
+/**
+ * net/ipv4/fib_semantics.c `fib_select_default`: of default routes of one metric, the kernel turns to the next one when the gateway of the
+ * first does not answer.
+ */
 function withEqualDefaults(host: Host, flow: Flow, same: readonly Route[], route: Route, hops: readonly NextHop[]): readonly NextHop[] {
   if (route.prefix.length > 0 || route.type !== 'unicast' || route.nextHops.length > 1 || hops[0]?.gateway === null) return hops;
   const others = same.filter(
@@ -176,8 +179,8 @@ function withEqualDefaults(host: Host, flow: Flow, same: readonly Route[], route
 }
 
 /**
- * net/ipv4/fib_semantics.c `fib_select_multipath`: which ways of several a flow may take. From Linux 6.16 on, a source that is set keeps to ways whose interface would
- * have chosen it; not those of nexthop objects.
+ * net/ipv4/fib_semantics.c `fib_select_multipath`: which ways of several a flow may take. From Linux 6.16 on, a source that is set keeps to
+ * ways whose interface would have chosen it; not those of nexthop objects.
  */
 function waysOf(host: Host, { route, hops }: { route: Route; hops: readonly NextHop[] }, source: string | null): readonly NextHop[] {
   if (hops.length < 2) return hops;

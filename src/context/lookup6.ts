@@ -7,8 +7,8 @@ import { type RouteTable, tablesOf } from './tables.ts';
 import { type Flow, type Found, flowOf, isUsable, MISSED, notSent, onLink, type Verdict, walkRules } from './walk.ts';
 
 /**
- * net/ipv6/route.c: `ip6_route_output_flags` for what the host sends, `ip6_route_input_lookup` for what comes in; and net/ipv6/ip6_output.c `ip6_dst_lookup_tail`: a socket without a
- * source that gets no way takes the source that suits the destination best, and asks again.
+ * net/ipv6/route.c: `ip6_route_output_flags` for what the host sends, `ip6_route_input_lookup` for what comes in; and net/ipv6/ip6_output.c
+ * `ip6_dst_lookup_tail`: a socket without a source that gets no way takes the source that suits the destination best, and asks again.
  */
 export function lookUp6(host: Host, query: RouteQuery): RouteDecision {
   const first = lookUpOnce(host, query);
@@ -74,7 +74,10 @@ export function lookUpTables6(host: Host, flow: Flow6): Verdict {
   return walkRules(host, tables, flow, (table) => searchTable6(host, table, flow, mayFail));
 }
 
-/** `fib6_table_lookup`: the longest prefix that has a usable way; on a host that does not forward, one whose gateway did not fail to answer, if there is any. */
+/**
+ * `fib6_table_lookup`: the longest prefix that has a usable way; on a host that does not forward, one whose gateway did not fail to answer, if
+ * there is any.
+ */
 export function searchTable6(host: Host, table: RouteTable, flow: Flow6, mayFail = true): Found {
   const chosen = (mayFail ? undefined : firstOf(host, table, { ...flow, isReachable: true })) ?? firstOf(host, table, flow);
   if (chosen === undefined) return MISSED;
@@ -94,9 +97,9 @@ function firstOf(host: Host, table: RouteTable, flow: Flow6): Choice | undefined
 }
 
 /**
- * Routes of one prefix and one `from`, in the order in which they are tried (net/ipv6/ip6_fib.c `fib6_node_lookup_1`, route.c `fib6_backtrack`): of a prefix, those for the
- * source first, the longest `from` before others. A prefix that has routes for other sources only, and others for all, is passed over at first, but for the default route: the kernel
- * turns to what stands before it.
+ * Routes of one prefix and one `from`, in the order in which they are tried (net/ipv6/ip6_fib.c `fib6_node_lookup_1`, route.c
+ * `fib6_backtrack`): of a prefix, those for the source first, the longest `from` before others. A prefix that has routes for other sources
+ * only, and others for all, is passed over at first, but for the default route: the kernel turns to what stands before it.
  */
 function* candidates(table: RouteTable, { destination, source }: Flow6): Generator<readonly Route[]> {
   let isStarted = false;

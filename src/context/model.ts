@@ -89,8 +89,8 @@ class HostModel implements Host {
 }
 
 /**
- * include/linux/inetdevice.h: `IN_DEV_MAXCONF`, `IN_DEV_ORCONF`, `IN_DEV_CONF_GET` (the value of the interface alone; writing `all.forwarding` sets all of them).
- * arp_accept is the greater one since Linux 6.1, before that either.
+ * include/linux/inetdevice.h: `IN_DEV_MAXCONF`, `IN_DEV_ORCONF`, `IN_DEV_CONF_GET` (the value of the interface alone; writing `all.forwarding`
+ * sets all of them). arp_accept is the greater one since Linux 6.1, before that either.
  */
 const COMBINED: Readonly<Record<EffectiveSysctl, 'greater' | 'either' | 'own'>> = {
   arp_ignore: 'greater',

@@ -10,8 +10,8 @@ const TABLES: Readonly<Record<string, number>> = { unspec: 0, default: TABLE_DEF
 const NAMED = 2 ** 32;
 
 /**
- * Number of a routing table. A name that only its host knows gets a number that no table has, 2^32 or more, made of the name (FNV-1a): the same name of two
- * hosts is the same number.
+ * Number of a routing table. A name that only its host knows gets a number that no table has, 2^32 or more, made of the name (FNV-1a): the
+ * same name of two hosts is the same number.
  */
 export function tableNumber(name: string | number): number {
   if (typeof name === 'number') return name;

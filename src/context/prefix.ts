@@ -15,8 +15,8 @@ export const familyOf = (ip: string): Family => (isIpv6Text(ip) ? 6 : 4);
 export const everything = (family: Family): Prefix => ({ ip: ZERO[family], length: 0 });
 
 /**
- * A prefix as iproute2 writes it: `192.0.2.0/24`, `192.0.2.1`, `10/8`, `default`, `all`. Bits behind the length are kept, as in an interface's address.
- * Undefined where it is none of this family.
+ * A prefix as iproute2 writes it: `192.0.2.0/24`, `192.0.2.1`, `10/8`, `default`, `all`. Bits behind the length are kept, as in an interface's
+ * address. Undefined where it is none of this family.
  */
 export function parsePrefix(text: string, family: Family): Prefix | undefined {
   if (text === 'default' || text === 'all' || text === 'any') return everything(family);

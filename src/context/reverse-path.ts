@@ -16,8 +16,8 @@ export interface ArrivingPacket extends RouteQuery {
 /** What the kernel thinks of the source of an arriving packet. */
 export interface ReversePath {
   /**
-   * `martian`: its source is an address of the host itself, or of no host. `filtered`: by rp_filter. `unknown`: the host did not say what decides it.
-   * A packet that is not accepted is dropped without a word.
+   * `martian`: its source is an address of the host itself, or of no host. `filtered`: by rp_filter. `unknown`: the host did not say what
+   * decides it. A packet that is not accepted is dropped without a word.
    */
   verdict: 'accepted' | 'martian' | 'filtered' | 'unknown';
   /** The mode that applies: 0 off, 1 strict, 2 loose; undefined where it was not read. */
@@ -32,8 +32,9 @@ export interface ReversePath {
 }
 
 /**
- * net/ipv4/fib_frontend.c `fib_validate_source`: the tables are asked for the source, with source and destination changed over, for a packet that the host itself
- * sends (`iif lo`), or, where it is forwarded, one that comes in by the interface at which it would leave. The mark counts only with `src_valid_mark`. IPv6 has no such check.
+ * net/ipv4/fib_frontend.c `fib_validate_source`: the tables are asked for the source, with source and destination changed over, for a packet
+ * that the host itself sends (`iif lo`), or, where it is forwarded, one that comes in by the interface at which it would leave. The mark
+ * counts only with `src_valid_mark`. IPv6 has no such check.
  * @param leavingBy the interface that it is forwarded to; undefined: it is for the host itself
  */
 export function reversePath(host: Host, packet: ArrivingPacket, leavingBy?: string): ReversePath {
@@ -108,7 +109,10 @@ function verdictOf(
 const mayRedirect = (host: Host, cameBy: string, leavingBy: string | undefined): boolean =>
   leavingBy === cameBy && (host.sysctl('send_redirects', 'all') ?? 1) + (host.sysctl('send_redirects', cameBy) ?? 1) > 0;
 
-/** Without rp_filter the kernel asks the tables only where there are rules or local routes that somebody made; else it looks whether the source is its own. */
+/**
+ * Without rp_filter the kernel asks the tables only where there are rules or local routes that somebody made; else it looks whether the source
+ * is its own.
+ */
 function isCheckedByAddress(host: Host): boolean {
   const hasOwnLocalRoutes = host.routes?.some(
     ({ table, type, protocol, family }) => family === 4 && type === 'local' && (table !== TABLE_LOCAL || protocol !== 'kernel'),

@@ -145,8 +145,8 @@ function nextHopOf(hop: HopDocument, flagsOfAll: readonly string[] | undefined):
 }
 
 /**
- * The table local as a kernel fills it from the addresses of interfaces that are up (net/ipv4/fib_frontend.c `fib_add_ifaddr`, net/ipv6/addrconf.c): for outputs in
- * which it was left out.
+ * The table local as a kernel fills it from the addresses of interfaces that are up (net/ipv4/fib_frontend.c `fib_add_ifaddr`,
+ * net/ipv6/addrconf.c): for outputs in which it was left out.
  */
 export function localRoutes(addresses: readonly AddressesDocument[], family: Family): Route[] {
   const documents: RouteDocument[] = [];

@@ -4,8 +4,9 @@ import { SCOPE_HOST, SCOPE_LINK, scopeNumber } from './names.ts';
 import { covers } from './prefix.ts';
 
 /**
- * The IPv4 address that the kernel gives a packet without one that leaves by `link` (net/ipv4/devinet.c `inet_select_addr`): the first primary one whose network
- * holds `gateway`, else the first primary one, else one of another interface, in the order of their indexes. Null where there is none.
+ * The IPv4 address that the kernel gives a packet without one that leaves by `link` (net/ipv4/devinet.c `inet_select_addr`): the first primary
+ * one whose network holds `gateway`, else the first primary one, else one of another interface, in the order of their indexes. Null where
+ * there is none.
  * @param gateway null: of no help
  * @param scope of the route: addresses of nearer scope are not taken
  */
@@ -39,8 +40,8 @@ interface Candidate {
 }
 
 /**
- * The IPv6 address that the kernel gives a packet without one to `destination` by `link` (net/ipv6/addrconf.c `ipv6_dev_get_saddr`, RFC 6724 section 5): rules 1, 2, 3, 5, 6, 7,
- * the ORCHID rule and 8, with the label table that Linux starts with. Null where there is none.
+ * The IPv6 address that the kernel gives a packet without one to `destination` by `link` (net/ipv6/addrconf.c `ipv6_dev_get_saddr`, RFC 6724
+ * section 5): rules 1, 2, 3, 5, 6, 7, the ORCHID rule and 8, with the label table that Linux starts with. Null where there is none.
  */
 export function selectIpv6(host: Host, link: Link | undefined, destination: string): string | null {
   const scope = scopeOf(destination);

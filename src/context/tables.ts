@@ -13,8 +13,8 @@ export interface ReadyRule {
 }
 
 /**
- * Routes of one table, found by the destination: all that cover it, the longest prefix first, those of one prefix in the order in which the kernel tries them. It is made
- * ready when it is asked first: most tables of a host never are.
+ * Routes of one table, found by the destination: all that cover it, the longest prefix first, those of one prefix in the order in which the
+ * kernel tries them. It is made ready when it is asked first: most tables of a host never are.
  */
 export class RouteTable {
   /** In the order in which the kernel lists them. */
@@ -56,7 +56,10 @@ export class RouteTable {
   }
 }
 
-/** net/ipv4/fib_trie.c `fib_find_alias`: tables of one trie, the greater number first, then the greater TOS, then the smaller metric; net/ipv6/ip6_fib.c: by metric. */
+/**
+ * net/ipv4/fib_trie.c `fib_find_alias`: tables of one trie, the greater number first, then the greater TOS, then the smaller metric;
+ * net/ipv6/ip6_fib.c: by metric.
+ */
 const inOrder = (a: Route, b: Route): number => b.table - a.table || (a.family === 4 ? b.tos - a.tos : 0) || a.metric - b.metric;
 
 /** Rules and tables of one family of a host, made ready for look-ups. */

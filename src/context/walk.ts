@@ -63,7 +63,8 @@ export interface Verdict {
 }
 
 /**
- * Goes through the rules in their order (net/core/fib_rules.c `fib_rules_lookup`). A rule counts whose table has an answer; a route that a rule suppresses is none.
+ * Goes through the rules in their order (net/core/fib_rules.c `fib_rules_lookup`). A rule counts whose table has an answer; a route that a
+ * rule suppresses is none.
  * @param search looks into one table
  */
 export function walkRules(host: Host, tables: Tables, flow: Flow, search: (table: RouteTable, flow: Flow) => Found): Verdict {
@@ -88,7 +89,9 @@ export function walkRules(host: Host, tables: Tables, flow: Flow, search: (table
       const table = tables.tables.get(rule.table);
       if (table === undefined && !tables.areAllTablesRead && rule.table > 0 && rule.table !== TABLE_MAIN) assumed.add('tables');
       const found = table === undefined ? MISSED : search(table, flow);
-      if (found.kind === 'rejected' || (found.kind === 'found' && !suppresses(host, rule, found))) return verdict(found, rule);
+      if (found.kind === 'rejected') return verdict(found, rule);
+      const hops = found.kind === 'found' ? notSuppressed(host, rule, found) : [];
+      if (found.kind === 'found' && hops.length > 0) return verdict({ ...found, hops }, rule);
     } else if (rule.action !== 'nop') {
       return verdict(MISSED, rule, rule.action);
     }
@@ -127,13 +130,20 @@ function sourceMatches(from: Words, length: number, { source, family }: Flow): b
 const isWithin = (range: { first: number; last: number } | null, value: number): boolean =>
   range === null || (value >= range.first && value <= range.last);
 
-/** `fib4_rule_suppress`, `fib6_rule_suppress`. */
-function suppresses(host: Host, rule: Rule, { route }: { route: Route }): boolean {
-  if (rule.suppressPrefixLength !== null && route.prefix.length <= rule.suppressPrefixLength) return true;
-  if (rule.suppressGroup === null) return false;
-  const device = route.nextHops[0]?.device;
-  const link = device === null || device === undefined ? undefined : host.link(device);
-  return link !== undefined && groupNumber(link.group) === groupNumber(rule.suppressGroup);
+/**
+ * The ways that a rule leaves (`fib4_rule_suppress`, `fib6_rule_suppress`). Of several ways IPv4 looks at the interface of the first, IPv6 at that of the one it has chosen: flows
+ * that chose others go on with the next rule there, which is not followed.
+ */
+function notSuppressed(host: Host, rule: Rule, { route, hops }: Extract<Found, { kind: 'found' }>): readonly NextHop[] {
+  if (rule.suppressPrefixLength !== null && route.prefix.length <= rule.suppressPrefixLength) return [];
+  if (rule.suppressGroup === null) return hops;
+  const group = groupNumber(rule.suppressGroup);
+  const isOfGroup = (hop: NextHop | undefined): boolean => {
+    const link = hop === undefined || hop.device === null ? undefined : host.link(hop.device);
+    return link !== undefined && groupNumber(link.group) === group;
+  };
+  if (route.family === 4) return isOfGroup(route.nextHops[0]) ? [] : hops;
+  return hops.filter((hop) => !isOfGroup(hop));
 }
 
 const groupNumber = (group: string): string => (group === 'default' ? '0' : group);

@@ -6,11 +6,12 @@ import { Evidence } from '../track/evidence.ts';
 import type { Address, Claim } from '../track/neighbourhood.ts';
 import { virtualMac } from '../wire/virtual-mac.ts';
 import { type ArpFluxDetails, DELIVERED, fluxRemedies } from './arp-flux.ts';
+import { ageSentence, contradictsAnswer, trustAt } from './context-age.ts';
 import { sysctlNow } from './host-sysctls.ts';
-import type { Draft } from './kind.ts';
+import type { Confidence, Draft } from './kind.ts';
 import type { Knowledge } from './knowledge.ts';
 import { hasOnCard, isNoCard, lowestOf, nameOfCard } from './one-machine.ts';
-import { countText, frameText, listText } from './text.ts';
+import { countText, frameText, hedge, listText } from './text.ts';
 
 /**
  * ARP flux of which one half is to be seen: only one card answers, and it is not the one that has the address. Without the context that is what every host with
@@ -22,7 +23,8 @@ export function* judgeHalfSeen(address: Address, knowledge: Knowledge, isDeliver
   if (knowledge.redundancy.groupOf(address.ip)) return;
   for (const claim of address.claims.values()) {
     const owner = claim.answers > 0 ? ownerBehind(claim, address, knowledge) : undefined;
-    if (owner) yield draft(address, claim, owner, isDelivered);
+    const trust = owner && claim.firstAnswer ? trustAt(owner.host, claim.firstAnswer, knowledge) : undefined;
+    if (owner && trust) yield draft(address, claim, owner, isDelivered, trust);
   }
 }
 
@@ -36,6 +38,7 @@ function ownerBehind({ mac }: Claim, { ip, claims }: Address, { context }: Knowl
   const answering = virtualMac(mac) ? undefined : context.ownerOfMac(mac);
   if (!answering || hasOnCard(answering.host, mac, ip)) return undefined;
   const { host, link } = answering;
+  if (contradictsAnswer(host, link)) return undefined;
   const having = host.linksWith(ip);
   const [only] = having;
   // On no card, it is nobody's; on several, whose it is cannot be told.
@@ -59,7 +62,13 @@ const isDown = ({ isUp, hasCarrier }: Link): boolean => !isUp || !hasCarrier;
 const rulesAt = ({ rules }: Host, link: Link): string[] =>
   (rules ?? []).filter((rule) => rule.in === link.name).map(({ text }) => `\`${text}\``);
 
-function draft(address: Address, claim: Claim, { host, link, having }: Behind, isDelivered: boolean): Draft<ArpFluxDetails> {
+function draft(
+  address: Address,
+  claim: Claim,
+  { host, link, having }: Behind,
+  isDelivered: boolean,
+  confidence: Confidence,
+): Draft<ArpFluxDetails> {
   const { ip } = address;
   const missed = rulesAt(host, having);
   const evidence = new Evidence();
@@ -72,8 +81,8 @@ function draft(address: Address, claim: Claim, { host, link, having }: Behind, i
     path: address.path,
     // As long as the card is down, that is what keeps the address in reach.
     severity: !isDown(having) && isDelivered ? 'error' : isDown(having) && missed.length === 0 ? 'notice' : 'warning',
-    confidence: 'certain',
-    title: `${ip} is answered by ${link.name} of ${host.name}, but it is an address of ${having.name}`,
+    confidence,
+    title: `${ip} is ${hedge(confidence)}answered by ${link.name} of ${host.name}, but it is an address of ${having.name}`,
     details: {
       macs: [{ mac: macText(claim.mac), answers: claim.answers, firstAnswers: claim.firstAnswers, interface: nameOfCard(link) }],
       requests: address.requests,
@@ -83,7 +92,7 @@ function draft(address: Address, claim: Claim, { host, link, having }: Behind, i
     count: claim.answers,
     evidence,
     because: [
-      `${countText(claim.answers, 'answer')} for ${ip}${frames} come from ${macText(claim.mac)}, and from no other MAC.`,
+      `${countText(claim.answers, 'answer')} for ${ip}${frames} ${claim.answers === 1 ? 'comes' : 'come'} from ${macText(claim.mac)}, and from no other MAC.`,
       `By the context, that is ${link.name} of ${host.name}, and ${ip} is an address of its ${having.name}${having.mac > 0 ? ` (${macText(having.mac)})` : ''}: frames for it arrive at the wrong card.`,
       isDown(having)
         ? `${having.name} is down; Linux keeps the address as long as it is configured, and answers for it on any card (RFC 1122 section 3.3.4.2).`
@@ -92,6 +101,7 @@ function draft(address: Address, claim: Claim, { host, link, having }: Behind, i
         ? [`${host.name} has rules for what comes in by ${having.name}: ${listText(missed)}. They do not match it.`]
         : []),
       ...(isDelivered ? [DELIVERED] : []),
+      ...(confidence === 'certain' ? [] : [ageSentence(host)]),
       ...sysctlNow(host, [link.name, having.name], ['arp_ignore', 'arp_filter']),
     ],
     ruledOut: [

@@ -21,7 +21,7 @@ import { areOneBond } from './one-machine.ts';
 import { udpReplyWrongSource, wrongReplies } from './udp-reply-wrong-source.ts';
 import { judgeLoneRealserver, judgeRealserver, vipAnsweredByRealserver } from './vip-answered-by-realserver.ts';
 import { judgeSplitBrain, vrrpSplitBrain } from './vrrp-split-brain.ts';
-import { diagnoseWays } from './ways.ts';
+import { type Delivered, diagnoseWays } from './ways.ts';
 import { judgeDrift, wireguardEndpointDrift } from './wireguard-endpoint-drift.ts';
 import { judgeFlap, judgeSharedKey, wireguardEndpointFlap, wireguardSharedKey } from './wireguard-endpoint-flap.ts';
 import { judgeUnansweredHandshake, wireguardHandshakeUnanswered } from './wireguard-handshake-unanswered.ts';
@@ -38,10 +38,10 @@ export function diagnose(knowledge: Knowledge, findings: Findings): void {
   diagnoseWireguard(knowledge, findings);
 }
 
-/** @param deliveries handles of findings that frames for an address arrive wrongly: by whose answer they do is one story with them */
-function diagnoseNeighbours(knowledge: Knowledge, findings: Findings, deliveries: ReadonlyMap<string, string>): void {
+/** @param deliveries findings that frames for an address arrive wrongly: by whose answer they do is one story with them */
+function diagnoseNeighbours(knowledge: Knowledge, findings: Findings, deliveries: ReadonlyMap<string, Delivered>): void {
   const explain = (ip: string, handle: string): void => {
-    const delivery = deliveries.get(ip);
+    const delivery = deliveries.get(ip)?.handle;
     if (delivery) findings.relate(delivery, handle);
   };
   const split = new Set<string>();
@@ -55,7 +55,7 @@ function diagnoseNeighbours(knowledge: Knowledge, findings: Findings, deliveries
   for (const multi of multiAnswers(knowledge, 'arp')) {
     // Two masters answer for their group's address: that is told above.
     if (multi.group && split.has(`${multi.group.protocol}/${multi.group.id}`)) continue;
-    const handle = reportAnswers(multi, findings, deliveries.has(multi.address.ip));
+    const handle = reportAnswers(multi, findings, deliveries.get(multi.address.ip)?.isProven === true);
     if (handle === undefined) continue;
     explain(multi.address.ip, handle);
     // The same MACs answer for other addresses too: one story.
@@ -85,7 +85,8 @@ function diagnoseNeighbours(knowledge: Knowledge, findings: Findings, deliveries
     const moved = spoofs.length > 0 || foreign || defence ? undefined : judgeMoved(address, knowledge);
     if (foreign || defence) contested.add(address);
     if (moved) findings.report(arpAddressMoved, moved);
-    for (const draft of judgeHalfSeen(address, knowledge, deliveries.has(address.ip))) explain(address.ip, findings.report(arpFlux, draft));
+    for (const draft of judgeHalfSeen(address, knowledge, deliveries.get(address.ip)?.isProven === true))
+      explain(address.ip, findings.report(arpFlux, draft));
     for (const draft of judgeLoneRealserver(address, knowledge)) findings.report(vipAnsweredByRealserver, draft);
     for (const draft of judgeForeignSource(address, knowledge)) explain(address.ip, findings.report(arpForeignSource, draft));
     const unanswered = judgeUnanswered(address, networks, knowledge);

@@ -1,5 +1,5 @@
 import type { Host, Neighbour, NextHop } from '../context/host.ts';
-import { compareIps } from '../net/ip.ts';
+import { commonPrefixLength, compareIps } from '../net/ip.ts';
 import { type Mac, macText } from '../net/mac.ts';
 import { durationText, secondsOf } from '../net/time.ts';
 import { Evidence } from '../track/evidence.ts';
@@ -108,7 +108,20 @@ function judgeGateways(knowledge: Knowledge): Draft<GatewayMismatchDetails>[][] 
     } else same.push(mismatch);
     byWay.set(key, same);
   }
-  return [...byWay.values()].map((same) => same.slice(0, MOST_TOLD).map((each, i) => draft(each, i === 0 ? same.length - MOST_TOLD : 0)));
+  return [...byWay.values()]
+    .filter(([first]) => first && !isRouteChange(first, knowledge))
+    .map((same) => same.slice(0, MOST_TOLD).map((each, i) => draft(each, i === 0 ? same.length - MOST_TOLD : 0)));
+}
+
+/** All went to one gateway first, and all to the other one since, wherever it was to go: the route was changed, and the context is of the other time. */
+function isRouteChange({ sent, host, gatewayMac, redirect, entry }: Mismatch, { gateways }: Knowledge): boolean {
+  if (redirect || entry) return false;
+  // What is for the gateways themselves, and for neighbours, tells nothing.
+  const isBeyond = (destination: string): boolean =>
+    !host.links.some(({ addresses }) => addresses.some(({ ip, prefixLength }) => commonPrefixLength(ip, destination) >= prefixLength));
+  const right = gateways.timesOf(sent, gatewayMac, isBeyond);
+  const other = gateways.timesOf(sent, sent.to, isBeyond);
+  return right !== undefined && other !== undefined && (right.last <= other.first || other.last <= right.first);
 }
 
 interface Mismatch {

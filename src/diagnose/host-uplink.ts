@@ -272,7 +272,11 @@ function scriptOf(
   const ip = ipCommand(address);
   const numbered = rules.map((rule, i) => `${rule} priority ${priority + i}`);
   return {
-    commands: [...first.commands, ...route.map((each) => `${ip} route add ${each}`), ...numbered.map((each) => `${ip} rule add ${each}`)],
+    commands: [
+      ...first.commands,
+      ...route.map((each) => `${ip} route replace ${each}`),
+      ...numbered.map((each) => `${ip} rule add ${each}`),
+    ],
     undo: [
       ...numbered.map((each) => `${ip} rule del ${each}`).reverse(),
       ...route.map((each) => `${ip} route del ${each}`).reverse(),

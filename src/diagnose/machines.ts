@@ -58,7 +58,9 @@ export function machinesOf(sources: MachineSources): Machine[] {
   const machines = [...book.groups].map((group) => machineOf(group, sources, sought));
   const masters = tellMasters(machines, knowledge);
   const ownerless = book.virtual.filter(({ mac }) => !masters.has(groupName(mac))).map(virtualMachine);
-  return [...machines, ...ownerless].filter(({ macs, ips }) => macs.length + ips.length > 0).sort(compareMachines);
+  return [...machines, ...ownerless]
+    .filter(({ macs, ips, because }) => macs.length + ips.length > 0 && because.length > 0)
+    .sort(compareMachines);
 }
 
 /** More machines than this are forged. */

@@ -1,4 +1,5 @@
 import type { Misdelivery } from '../track/deliveries.ts';
+import type { Claim } from '../track/neighbourhood.ts';
 import { judgeMoved } from './arp-address-moved.ts';
 import type { Knowledge } from './knowledge.ts';
 
@@ -6,7 +7,7 @@ import type { Knowledge } from './knowledge.ts';
 const NEIGHBOUR_CACHE_SEC = 120;
 
 /**
- * Frames that arrive at another interface of their host than the one that has their address, by address; the one with the most packets where they arrive at several.
+ * Frames that arrive at another interface of their host than the one that has their address, by address; those with the most packets where they arrive at several.
  * What lies on the way of a failover is none. Cheap: for other diagnoses to ask.
  */
 export function misdelivered(knowledge: Knowledge): ReadonlyMap<string, Misdelivery> {
@@ -17,10 +18,29 @@ export function misdelivered(knowledge: Knowledge): ReadonlyMap<string, Misdeliv
     // Interfaces are known by their numbers at the observed host alone.
     if (each.isAtHost && each.host !== context.observer) continue;
     if (followsMove(each, knowledge)) continue;
+    // Neighbours use the address as their gateway where they got the wrong answer.
+    const isAnswered = (claimOf(each, knowledge)?.answers ?? 0) > 0;
+    if (!isAnswered && isByGatewayAlone(each)) continue;
+    const misdelivery = isAnswered ? each : { ...each, asGateway: undefined };
     const known = found.get(each.ip);
-    if (!known || each.packets > known.packets) found.set(each.ip, each);
+    if (!known || packetsOf(misdelivery) > packetsOf(known)) found.set(each.ip, misdelivery);
   }
   return found;
+}
+
+/** Nothing for the address itself was seen: that it is the next hop of what was, follows from ARP. */
+export const isByGatewayAlone = ({ packets }: Pick<Misdelivery, 'packets'>): boolean => packets === 0;
+
+/** Those for the address, or else those that use it as their gateway. */
+export const packetsOf = ({ packets, asGateway }: Misdelivery): number => (packets > 0 ? packets : (asGateway?.packets ?? 0));
+
+/** The ARP answers for the address with the MAC of the wrong interface. */
+export function claimOf({ ip, actual }: Pick<Misdelivery, 'ip' | 'actual'>, { neighbourhood }: Knowledge): Claim | undefined {
+  for (const address of neighbourhood.list) {
+    const claim = address.ip === ip ? address.claims.get(actual.mac) : undefined;
+    if (claim && claim.answers > 0) return claim;
+  }
+  return undefined;
 }
 
 /** Whether the interface that has the address is down: then the other one keeps it in reach. */

@@ -365,7 +365,19 @@ function remedies(
         text: `No rule by port mends it on ${chosen.host.name}: port ${asked.port} is asked at ${listText(alsoAsked)} too, and would be answered from ${asked.ip} then`,
         commands: [],
       };
-    return uplinkRemedy(chosen.host, { address: asked.ip, to: client.ip, by: { protocol: UDP, port: asked.port } }, filled, context.hosts);
+    const remedy = uplinkRemedy(
+      chosen.host,
+      { address: asked.ip, to: client.ip, by: { protocol: UDP, port: asked.port } },
+      filled,
+      context.hosts,
+    );
+    // That the capture shows nobody who asks elsewhere does not mean that there is none.
+    return others.length === 0 || remedy.host === undefined
+      ? remedy
+      : {
+          ...remedy,
+          text: `${remedy.text}. Only if nobody asks port ${asked.port} at ${listText(others)}: that would be answered from ${asked.ip} then, too`,
+        };
   };
   return [...service, made(), marks].filter((each) => each !== undefined);
 }

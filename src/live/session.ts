@@ -37,6 +37,8 @@ export interface SessionOptions extends Partial<TrackerOptions> {
   mostPackets?: number;
   /** Called when the run is to end, whoever wants it. */
   onStop?: () => void;
+  /** Called when everything was read, before it is judged for the last time. */
+  beforeEnd?: () => Promise<void>;
   /** Called with what is new, after the judgement that showed it. Waits where whoever listens is slow. */
   onNews: (news: readonly News[]) => void | Promise<void>;
   /** Called a few times a second. */
@@ -151,6 +153,7 @@ export class LiveSession {
     } finally {
       stopTicking();
     }
+    await this.options.beforeEnd?.();
     this.findings = this.analyzer.conclude();
     await this.tell(this.desk.take(this.findings, this.time(), true));
     this.options.onStatus?.(this.status());

@@ -2,15 +2,20 @@ import type { Context } from '../context/context.ts';
 import type { Host, Link } from '../context/host.ts';
 import { areStacked, isInNetworkOf } from '../context/stack.ts';
 import { ipWords, isIpv6Text, isLinkLocalIp } from '../net/ip.ts';
-import { IPV6_DESTINATION, type Packet, PacketType } from '../wire/packet.ts';
+import { IPV6_DESTINATION, type Packet } from '../wire/packet.ts';
+import { capturedHost } from './captured-host.ts';
 import { COPY_SEC } from './copies.ts';
 import { Evidence, MOST_EVIDENCE } from './evidence.ts';
+import { arrivesAt, type GatewayUse, GatewayUses } from './gateway-uses.ts';
+import type { InterfaceTracker } from './interfaces.ts';
 import { printOf } from './passages.ts';
-import { type Stamp, stampOf } from './stamp.ts';
+import { overwriteStamp, type Stamp, stampOf } from './stamp.ts';
 
 /** Pairs of an address and an interface that are watched: a host with more is forged. */
 const MOST_WATCHED = 4096;
 const MOST_SENDERS = 8;
+/** A capture that describes more interfaces is forged. */
+const MOST_DESCRIBED = 64;
 /** Pairs for which a packet of the senders is looked for that goes through the host, and packets that are looked at for it. */
 const MOST_AWAITING = 16;
 const MOST_LOOKED_AT = 10_000;
@@ -36,6 +41,8 @@ export interface Misdelivery {
   evidence: Evidence;
   /** The first packet of one of these senders that came in by the same interface on its way to somebody else. */
   through: Through | undefined;
+  /** Packets through the host, of neighbours who know this address alone of it. */
+  asGateway: GatewayUse | undefined;
 }
 
 export interface Through {
@@ -45,38 +52,53 @@ export interface Through {
 }
 
 /**
- * Whether frames for the addresses of the context's hosts arrive at the interfaces that have them: seen at the host by the interface (LINUX_SLL2), anywhere on
- * Ethernet by the MAC to which they are sent. Only addresses in the network of a second card of their host are watched; where there are none, it costs nothing.
+ * Whether frames for the addresses of the context's hosts (or of the capturing one, where the capture itself describes its interfaces) arrive at the interfaces that have
+ * them: seen at the host by the interface (LINUX_SLL2), anywhere on Ethernet by the MAC to which they are sent. Only addresses in the network of a second card of their host are watched; where there are none, it costs nothing.
  */
 export class DeliveryTracker {
   private readonly context: Context;
+  private readonly interfaces: InterfaceTracker;
   private version = -1;
+  /** How many interfaces were known when it was looked at what the capture says of them. */
+  private described = -1;
   private watches: Watch[] = [];
   /** By the last word of the address. */
   private readonly byAddress = new Map<number, Watch[]>();
   private awaiting: Watch[] = [];
+  private readonly gatewayUses = new GatewayUses();
   /** Packets for watched addresses: fingerprint, time, and where they were seen. */
   private readonly prints = new Int32Array(SLOTS);
   private readonly seen = new Float64Array(SLOTS).fill(Number.NEGATIVE_INFINITY);
   private readonly places = new Int32Array(SLOTS).fill(NOWHERE);
 
-  constructor(context: Context) {
+  constructor(context: Context, interfaces: InterfaceTracker) {
     this.context = context;
+    this.interfaces = interfaces;
     this.learn();
   }
 
   /** Whether there is anything to watch. */
   get isActive(): boolean {
+    if (this.hasNewInterface) this.learn();
     return this.watches.length > 0;
   }
 
   get size(): number {
-    return this.watches.length;
+    return this.watches.length + this.gatewayUses.size;
   }
 
-  /** What arrived at another interface than its own. Allocates. */
+  get evicted(): number {
+    return this.gatewayUses.evicted;
+  }
+
+  /** What arrived at another interface than its own. Without packets for the address itself, those that use it as their gateway count. Allocates. */
   get misdeliveries(): Misdelivery[] {
-    return this.watches.flatMap((watch) => watch.told() ?? []);
+    return this.watches.flatMap((watch) => watch.told(this.gatewayUses.of(watch.host, watch.ip, watch.actual)) ?? []);
+  }
+
+  /** An ARP packet. */
+  observeArp(packet: Packet): void {
+    this.gatewayUses.observeArp(packet);
   }
 
   /** An IP packet. */
@@ -86,25 +108,38 @@ export class DeliveryTracker {
     const word = packet.version === 4 ? packet.dst4 : packet.view.getInt32(packet.ipAt + IPV6_DESTINATION + 12);
     const watches = this.byAddress.get(word);
     if (watches) for (const watch of watches) if (watch.isFor(packet)) this.compare(packet, watch);
+    this.gatewayUses.observe(packet);
     for (const watch of this.awaiting) if (watch.findsThrough(packet)) this.awaiting = this.awaiting.filter((each) => each !== watch);
   }
 
   /** Hosts may say something else by now. What was seen of pairs that are still there is kept. */
   learn(): void {
-    if (this.context.version === this.version) return;
-    this.version = this.context.version;
+    const { context, interfaces } = this;
+    if (context.version === this.version && !this.hasNewInterface) return;
+    this.version = context.version;
+    this.described = interfaces.list.length;
+    // What the user hands over goes before what the capture says.
+    const captured = context.hosts.length === 0 ? capturedHost(interfaces.list.slice(0, MOST_DESCRIBED)) : undefined;
     const before = new Map(this.watches.map((watch) => [watch.key, watch.sighting]));
-    this.watches = watchesOf(this.context.hosts, (key) => before.get(key) ?? null);
+    this.watches = watchesOf(captured ? [captured] : context.hosts, (key) => before.get(key) ?? null);
     this.awaiting = [];
     this.places.fill(NOWHERE);
+    this.gatewayUses.watch(this.watches.map(({ host, actual }) => ({ host, link: actual })));
     this.byAddress.clear();
     for (const watch of this.watches) this.byAddress.set(watch.lastWord, [...(this.byAddress.get(watch.lastWord) ?? []), watch]);
+  }
+
+  /** Without a context, what the capture says of an interface that was not known before may tell something. */
+  private get hasNewInterface(): boolean {
+    const { context, described, interfaces } = this;
+    return described < MOST_DESCRIBED && interfaces.list.length !== described && context.hosts.length === 0;
   }
 
   /** The capture's clock starts anew. */
   reset(): void {
     this.places.fill(NOWHERE);
     this.awaiting = [];
+    this.gatewayUses.reset();
     for (const watch of this.watches) watch.sighting = null;
   }
 
@@ -197,7 +232,7 @@ class Watch {
     this.sighting ??= newSighting(packet);
     const { sighting } = this;
     sighting.packets++;
-    overwrite(sighting.last, packet);
+    overwriteStamp(sighting.last, packet);
     if (sighting.packets > MOST_EVIDENCE) return;
     sighting.evidence.add('misdelivered', stampOf(packet));
     const { senders, senderMacs } = sighting;
@@ -227,11 +262,10 @@ class Watch {
     return true;
   }
 
-  told(): Misdelivery | undefined {
-    const { sighting } = this;
+  told(asGateway: GatewayUse | undefined): Misdelivery | undefined {
+    const { sighting, host, ip, expected, actual } = this;
     // Mostly copies of what arrives rightly: two places on one way, whatever the host says.
-    if (!sighting || sighting.copied * 2 >= sighting.packets) return undefined;
-    const { host, ip, expected, actual } = this;
+    if (!sighting || sighting.copied * 2 >= sighting.packets) return asGateway && { ...asGatewayOnly(asGateway), host, expected, actual };
     const { packets, copied, isAtHost, first, senders, through } = sighting;
     const last = { ...sighting.last };
     const evidence = new Evidence();
@@ -239,17 +273,17 @@ class Watch {
     evidence.add('misdelivered', last);
     evidence.total = Math.max(evidence.total, packets);
     const common = { host, ip, expected, actual, packets: packets - copied, isAtHost, first, last, senders: [...senders], evidence };
-    return { ...common, through: through ?? undefined };
+    return { ...common, through: through ?? undefined, asGateway };
   }
 }
 
-const IPV4_MAPPED = 0xffff;
-
-/** Whether the packet arrives at the interface: at its host as the capture says, elsewhere by the MAC to which it is sent. */
-function arrivesAt({ ethernetAt, ifindex, packetType, view }: Packet, { index, mac }: Link): boolean {
-  if (ethernetAt >= 0) return view.getUint32(ethernetAt + 2) === mac % 2 ** 32 && view.getUint16(ethernetAt) === Math.floor(mac / 2 ** 32);
-  return ifindex >= 0 && ifindex === index && packetType === PacketType.Host;
+function asGatewayOnly(use: GatewayUse): Omit<Misdelivery, 'host' | 'expected' | 'actual'> {
+  const { ip, isAtHost, first, last, clients, source, destination } = use;
+  const through = { stamp: first, source, destination };
+  return { ip, packets: 0, isAtHost, first, last, senders: clients, evidence: new Evidence(), through, asGateway: use };
 }
+
+const IPV4_MAPPED = 0xffff;
 
 /** Where the sender's MAC stands; -1 where it does not. */
 const senderAt = ({ ethernetAt, senderMacAt }: Packet): number => (ethernetAt >= 0 ? ethernetAt + 6 : senderMacAt);
@@ -269,16 +303,6 @@ function newSighting(packet: Packet): Sighting {
     through: null,
     lookedAt: 0,
   };
-}
-
-function overwrite(stamp: Stamp, { input, frame, sec, nsec, at, timed, source }: Packet): void {
-  stamp.input = input;
-  stamp.frame = frame;
-  stamp.sec = sec;
-  stamp.nsec = nsec;
-  stamp.digits = source.digits;
-  stamp.at = at;
-  stamp.timed = timed;
 }
 
 /** Every address that lies in the network of a second card of its host. */

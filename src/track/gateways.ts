@@ -166,6 +166,22 @@ export class GatewayTracker {
       .filter((each) => each.to !== to);
   }
 
+  /**
+   * When the card of these frames sent to this MAC, to any of the destinations that count: first and last time, in seconds; undefined where it did not.
+   */
+  timesOf({ id }: Pick<Sent, 'id'>, to: Mac, counts: (destination: string) => boolean): { first: number; last: number } | undefined {
+    const { table } = this;
+    if (!table) return undefined;
+    let times: { first: number; last: number } | undefined;
+    for (const other of table.ids()) {
+      if (table.keyWord(other, CARD) !== table.keyWord(id, CARD)) continue;
+      const sent = this.sentOf(table, other);
+      if (sent.to !== to || !counts(sent.destination)) continue;
+      times = { first: Math.min(times?.first ?? sent.first.at, sent.first.at), last: Math.max(times?.last ?? sent.last.at, sent.last.at) };
+    }
+    return times;
+  }
+
   /** What a router told the host with this address about the destination. */
   redirectFor(source: string, destination: string): Redirect | undefined {
     return this.redirects.get(`${source}|${destination}`);

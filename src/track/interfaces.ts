@@ -20,6 +20,9 @@ export interface ObservedInterface {
   readonly linktype: string;
   /** What the capture says of its addresses. */
   readonly addresses: readonly string[];
+  readonly prefixLengths: readonly number[];
+  /** As the capture says it; -1 where it does not. */
+  readonly mac: Mac;
   /** The MAC with which the capturing host sends by it, where the capture tells directions; -1 where it is not known. */
   ownMac: Mac;
   packets: number;
@@ -111,6 +114,8 @@ export class InterfaceTracker {
       name: this.nameOf(source, ifindex),
       linktype: linktypeName(source.linktype),
       addresses: ifindex < 0 ? source.ips : [],
+      prefixLengths: ifindex < 0 ? source.prefixLengths : [],
+      mac: (ifindex < 0 ? source.mac : null) ?? -1,
       ownMac: -1,
       packets: 0,
       in: 0,

@@ -23,6 +23,17 @@ export const stampOf = ({ input, frame, sec, nsec, at, timed, source }: Packet):
   timed,
 });
 
+/** Makes it the packet's, without allocating. */
+export function overwriteStamp(stamp: Stamp, { input, frame, sec, nsec, at, timed, source }: Packet): void {
+  stamp.input = input;
+  stamp.frame = frame;
+  stamp.sec = sec;
+  stamp.nsec = nsec;
+  stamp.digits = source.digits;
+  stamp.at = at;
+  stamp.timed = timed;
+}
+
 /** Orders by time, then by input and frame. */
 export const compareStamps = (a: Stamp, b: Stamp): number => a.sec - b.sec || a.nsec - b.nsec || a.input - b.input || a.frame - b.frame;
 

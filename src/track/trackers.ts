@@ -88,7 +88,7 @@ export class Trackers {
     );
     this.kinship = new KinshipTracker(clock);
     this.ways = new WayTracker(clock, interfaces);
-    this.deliveries = new DeliveryTracker(context);
+    this.deliveries = new DeliveryTracker(context, interfaces);
     this.arp = new ArpTracker(clock, interfaces, this.neighbourhood, {
       exchange: (exchange) => records.add('arp', () => exchange),
       senderMismatch: (packet, segment) => this.mismatches.sender(packet, segment),
@@ -113,7 +113,21 @@ export class Trackers {
 
   get evicted(): number {
     const { neighbourhood, kinship, arp, ndp, redundancy, icmp, udp, wireguard, fragments, mismatches, ways, gateways } = this;
-    const tables = [neighbourhood, kinship, arp, ndp, redundancy, icmp, udp, wireguard, fragments, mismatches.found, ways, gateways];
+    const tables = [
+      neighbourhood,
+      kinship,
+      arp,
+      ndp,
+      redundancy,
+      icmp,
+      udp,
+      wireguard,
+      fragments,
+      mismatches.found,
+      ways,
+      this.deliveries,
+      gateways,
+    ];
     return tables.reduce((sum, { evicted }) => sum + evicted, this.evictedBefore);
   }
 
@@ -157,6 +171,7 @@ export class Trackers {
     if (packet.hasArp) {
       this.arp.observe(packet);
       if (this.tellsWays(packet)) this.ways.observeArp(packet);
+      if (this.deliveries.isActive) this.deliveries.observeArp(packet);
       return;
     }
     if (packet.version === 0) {
@@ -247,10 +262,15 @@ export class Trackers {
     this.local = Int32Array.from([...this.givenLocal, ...own].flatMap(ipWords));
   }
 
-  private expire(at: number): void {
-    this.expiresAt = at + EXPIRY_SEC;
+  /** Hosts may say something else by now: what trackers compare with is what diagnoses see. */
+  learn(): void {
     this.locate();
     this.deliveries.learn();
+  }
+
+  private expire(at: number): void {
+    this.expiresAt = at + EXPIRY_SEC;
+    this.learn();
     this.arp.expire();
     this.ndp.expire();
     this.udp.expire();

@@ -37,7 +37,8 @@ describe('the context of a live run', () => {
     const answers = [async () => machine('gateway', '192.0.2.1'), () => Promise.reject(new Error('no time'))];
     let asked = 0;
     const own = await OwnContext.open({
-      collect: () => (answers[asked++] ?? (async () => machine('gateway', '192.0.2.2')))(),
+      collect: () =>
+        (answers[asked++] ?? (async () => ({ ...machine('gateway', '192.0.2.2'), time: `2026-01-01T00:00:${10 + (asked % 50)}Z` })))(),
       others: [],
       refreshMs: 1,
     });
@@ -50,6 +51,10 @@ describe('the context of a live run', () => {
     const before = asked;
     await until('further answers', () => asked > before + 3);
     expect(own.context.version).toBe(version);
+    // Asked at the end, it is of now.
+    const { readAt } = own.context;
+    await own.again();
+    expect(own.context.readAt).toBeGreaterThan(readAt);
     own.close();
     const at = asked;
     await new Promise((resolve) => setTimeout(resolve, 50));

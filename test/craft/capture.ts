@@ -2,7 +2,7 @@ import { writePcap } from '../../src/capture/pcap-writer.ts';
 import { PcapngWriter } from '../../src/capture/pcapng-writer.ts';
 import type { NetworkPacket } from './ip.ts';
 import { type CookedFields, type EthernetFields, ethernet, PacketType, sll, sll2 } from './link.ts';
-import { macOctets, octets } from './octets.ts';
+import { be32, ipOctets, macOctets, octets } from './octets.ts';
 
 /** Link types by their LINKTYPE_ numbers. */
 export const Links = { Ethernet: 1, Raw: 101, LinuxSll: 113, LinuxSll2: 276 } as const;
@@ -15,6 +15,8 @@ export interface CapturedInterface {
   name: string;
   linktype?: number;
   mac?: string;
+  /** `192.0.2.1/24`, `2001:db8::1/64`. */
+  addresses?: readonly string[];
 }
 
 /** Where a frame was taken, in a pcapng file. */
@@ -35,6 +37,8 @@ interface Taken {
 }
 
 const MICROSECONDS = 1e6;
+const IF_IPV4 = 4;
+const IF_IPV6 = 5;
 const IF_MAC = 6;
 const START = Date.UTC(2024, 0, 15, 8) / 1000;
 
@@ -95,8 +99,9 @@ export class Capture {
 
   private pcapng(): Uint8Array {
     const writer = new PcapngWriter().section();
-    for (const { name, mac, linktype = this.linktype } of this.interfaces) {
-      writer.interface({ linktype, name, options: mac ? [{ code: IF_MAC, value: octets(macOctets(mac)) }] : [] });
+    for (const { name, mac, addresses = [], linktype = this.linktype } of this.interfaces) {
+      const options = [...(mac ? [{ code: IF_MAC, value: octets(macOctets(mac)) }] : []), ...addresses.map(addressOption)];
+      writer.interface({ linktype, name, options });
     }
     for (const { at, flags, ...frame } of this.frames) writer.packet({ ...frame, ...timeOf(at), ...(flags ? { flags } : {}) });
     return writer.bytes;
@@ -155,6 +160,13 @@ export class RawCapture extends Capture {
   send(packet: NetworkPacket): number {
     return this.add(packet.octets);
   }
+}
+
+/** if_IPv4addr with its mask, or if_IPv6addr with its prefix length. */
+function addressOption(text: string): { code: number; value: Uint8Array } {
+  const [ip = '', length = '32'] = text.split('/');
+  if (ip.includes(':')) return { code: IF_IPV6, value: octets(ipOctets(ip), Number(length)) };
+  return { code: IF_IPV4, value: octets(ipOctets(ip), be32((0xffff_ffff << (32 - Number(length))) >>> 0)) };
 }
 
 const timeOf = (microseconds: number): { sec: number; nsec: number } => {

@@ -132,7 +132,7 @@ describe('a WireGuard peer that drifts, with its own context', () => {
     expect(said(finding)).toContain(`That agrees with what was seen: ${to.ip}.`);
     const [byPort, byMark, back] = finding.remedies;
     expect(byPort?.commands).toEqual([
-      `ip route add default via ${gatewayOf(from.ip)} dev wan1 src ${from.ip} table 101`,
+      `ip route replace default via ${gatewayOf(from.ip)} dev wan1 src ${from.ip} table 101`,
       `ip rule add from 0.0.0.0/32 ipproto udp sport ${from.port} iif lo lookup main suppress_prefixlength 0 priority 99`,
       `ip rule add from 0.0.0.0/32 ipproto udp sport ${from.port} iif lo lookup 101 priority 100`,
     ]);

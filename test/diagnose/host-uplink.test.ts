@@ -6,7 +6,7 @@ import { type Uplinked, uplinkRemedy } from '../../src/diagnose/host-uplink.ts';
 import type { Remedy } from '../../src/diagnose/kind.ts';
 import { hostOfWords, type Told } from '../tools/hosts.ts';
 
-const GENERAL: Remedy = { text: 'Choose the uplink by port (GATEWAY)', commands: ['ip route add default via GATEWAY'] };
+const GENERAL: Remedy = { text: 'Choose the uplink by port (GATEWAY)', commands: ['ip route replace default via GATEWAY'] };
 
 /** Two uplinks and a LAN; the default route goes by the first uplink, each uplink has a table of its own. */
 const TWO: Told = {
@@ -79,7 +79,7 @@ describe('a remedy by uplink', () => {
     });
     // Table 102, where others route already, is left alone.
     expect(remedy.commands).toEqual([
-      'ip route add default via 198.51.100.17 dev wan2 src 198.51.100.18 table 103',
+      'ip route replace default via 198.51.100.17 dev wan2 src 198.51.100.18 table 103',
       'ip rule add from 0.0.0.0/32 ipproto udp sport 53 iif lo lookup main suppress_prefixlength 0 priority 99',
       'ip rule add from 0.0.0.0/32 ipproto udp sport 53 iif lo lookup 103 priority 100',
     ]);
@@ -106,7 +106,7 @@ describe('a remedy by uplink', () => {
       addresses: ['wan1 198.51.100.2/28', 'wan2 198.51.100.20/28', 'wan2 198.51.100.18/28'],
       routes: ['default via 198.51.100.1 dev wan1', 'default via 198.51.100.17 dev wan2 table 102'],
     });
-    expect(remedy.commands[0]).toBe('ip route add default via 198.51.100.17 dev wan2 src 198.51.100.18 table 104');
+    expect(remedy.commands[0]).toBe('ip route replace default via 198.51.100.17 dev wan2 src 198.51.100.18 table 104');
   });
 
   it.each([
@@ -159,7 +159,7 @@ describe('a remedy by uplink', () => {
         text: `${GENERAL.text}. The context of server gives no commands for it: no route of it names the gateway of wan2 (GATEWAY)`,
       });
     } else {
-      expect(remedy.commands[0]).toBe(`ip route add default via ${gateway} dev wan2 src 198.51.100.18 table 102`);
+      expect(remedy.commands[0]).toBe(`ip route replace default via ${gateway} dev wan2 src 198.51.100.18 table 102`);
       expect(remedy.now?.join(' ')).toContain(why);
     }
   });
@@ -171,7 +171,7 @@ describe('a remedy by uplink', () => {
       rules: [],
       routes: ['default via 198.51.100.1 dev wan1', 'default dev ppp0 metric 10'],
     });
-    expect(remedy.commands[0]).toBe('ip route add default dev ppp0 src 198.51.100.18 table 102');
+    expect(remedy.commands[0]).toBe('ip route replace default dev ppp0 src 198.51.100.18 table 102');
   });
 
   it.each([

@@ -12,7 +12,7 @@ import {
 } from '../craft/index.ts';
 import { type CardFields, contextOf, type HostFields } from './host-document.ts';
 import { finding, incident, type Scenario, twin } from './scenario.ts';
-import { card, Lan, LinuxHost, mac, type OwnCard } from './stage.ts';
+import { card, Lan, LinuxHost, mac, type OwnCard, twoCards } from './stage.ts';
 
 const KIND = 'wrong-interface-delivery';
 const CLIENT = card(0x10, '192.0.2.10');
@@ -37,6 +37,32 @@ function pings(capture: LinuxHost, to: string, by: number, count = 3): number[] 
     return frame;
   });
 }
+
+/** Connections of the client's through the gateway, as it sees them come in by one of its cards and go on. */
+function passes(capture: LinuxHost, by: OwnCard, count = 3): number[] {
+  return Array.from({ length: count }, (_, i) => {
+    const opened = (ttl: number): NetworkPacket => syn(`${CLIENT.ip}:${40_000 + i}`, '198.51.100.9:80', 1000, { ttl });
+    const frame = capture.incoming(opened(64), by.ifindex, CLIENT.mac);
+    capture.wait(MOMENT);
+    capture.outgoing(opened(63), 9, mac(0x99));
+    capture.wait(1);
+    return frame;
+  });
+}
+
+/** The client asks for the gateway's address of B; A answers, and then B. */
+const asksForB = (capture: LinuxHost): void => {
+  capture.asked(
+    CLIENT,
+    B.ip,
+    [A, B],
+    [
+      { from: A, after: 0.00002 },
+      { from: B, after: 0.00003 },
+    ],
+  );
+  capture.wait(MOMENT);
+};
 
 /** A packet of the client's, seen on its own card. */
 const sends = (capture: Lan, to: string, destination: string, id = 7): number => {
@@ -137,6 +163,66 @@ export const scenarios: Scenario[] = [
     return { capture, options: { context: LOCATED }, expect: [delivery({ count: 5, details: { packets: 5 } })] };
   }),
 
+  incident(
+    KIND,
+    'at the host: the client’s gateway is B, and A answers for it',
+    'what goes through comes in by A: likely, for frames do not name their next hop',
+    () => {
+      const capture = new LinuxHost();
+      asksForB(capture);
+      const frames = passes(capture, A);
+      return {
+        capture,
+        options: { context: LOCATED },
+        expect: [
+          delivery({ confidence: 'likely', evidenceFrames: frames, related: [`arp-flux:${B.ip}`] }),
+          finding('arp-flux', B.ip, { severity: 'warning', confidence: 'certain' }),
+        ],
+      };
+    },
+  ),
+  incident(KIND, 'at the client: its gateway is B, and A answers for it', 'by the destination MAC', () => {
+    const capture = new Lan();
+    for (const from of [40_000, 41_000]) {
+      capture.ask(CLIENT, B.ip, [
+        { by: A.mac, after: 0.0001 },
+        { by: B.mac, after: 0.00014 },
+      ]);
+      capture.unicast(syn(`${CLIENT.ip}:${from}`, '198.51.100.9:80'), CLIENT.mac, A.mac);
+      capture.wait(5);
+    }
+    const expect = [
+      delivery({ confidence: 'likely', count: 2, details: { packets: 2 } }),
+      finding('arp-flux', B.ip, { severity: 'warning' }),
+    ];
+    return { capture, options: { context: ELSEWHERE }, expect };
+  }),
+
+  incident(KIND, 'both cards in pcapng, which says their addresses', 'the capture itself says which card has which', () => {
+    const capture = describedCards(['192.0.2.1/24'], ['192.0.2.2/24']);
+    const details = {
+      expected: { interface: { index: 1, name: 'ethB' }, mac: B.mac },
+      actual: { interface: { index: 0, name: 'ethA' }, mac: A.mac },
+    };
+    return { capture, expect: [delivery({ details })] };
+  }),
+
+  twin(KIND, 'both cards in pcapng, in two subnets', 'an address of the far card, reached through the near one', () => ({
+    capture: describedCards(['198.51.100.1/24'], ['192.0.2.2/24']),
+  })),
+  twin(KIND, 'both cards in pcapng, of which the context says otherwise', 'what the user hands over counts', () => ({
+    capture: describedCards(['192.0.2.1/24'], ['192.0.2.2/24']),
+    options: {
+      context: contextOf([
+        {
+          cards: [
+            { ...ETH_A, addresses: ['192.0.2.1/24', '192.0.2.2/24'] },
+            { ...ETH_B, addresses: [] },
+          ],
+        },
+      ]),
+    },
+  })),
   twin(KIND, 'frames for B come in by B', 'the repaired gateway', () => {
     const capture = new LinuxHost();
     pings(capture, B.ip, B.ifindex);
@@ -262,4 +348,54 @@ export const scenarios: Scenario[] = [
     }
     return { capture, options: { context: ELSEWHERE } };
   }),
+  twin(KIND, 'the client knows both addresses', 'either may be its gateway', () => {
+    const capture = new LinuxHost();
+    asksForB(capture);
+    capture.wait(3);
+    capture.asked(CLIENT, A.ip, [A, B], [{ from: A, after: 0.00002 }]);
+    capture.wait(MOMENT);
+    passes(capture, A);
+    return { capture, options: { context: LOCATED }, expect: [finding('arp-flux', B.ip, { severity: 'warning' })] };
+  }),
+  twin(KIND, 'the host asked the client with its other address', 'the client knows that one too', () => {
+    const capture = new LinuxHost();
+    capture.asks(A, CLIENT.ip, [{ by: CLIENT.mac, after: 0.0001 }]);
+    capture.wait(3);
+    asksForB(capture);
+    passes(capture, A);
+    return { capture, options: { context: LOCATED }, expect: [finding('arp-flux', B.ip, { severity: 'warning' })] };
+  }),
+  twin(KIND, 'the client’s gateway is B, and what goes through comes in by B', 'the repaired gateway', () => {
+    const capture = new LinuxHost();
+    capture.asked(CLIENT, B.ip, [A, B], [{ from: B, after: 0.00002 }]);
+    capture.wait(MOMENT);
+    passes(capture, B);
+    return { capture, options: { context: LOCATED } };
+  }),
+  twin(KIND, 'the client asks for B alone, and A never answered for it', 'then it uses an address that it knew before', () => {
+    const capture = new LinuxHost();
+    capture.asked(CLIENT, B.ip, [A, B], [{ from: B, after: 0.00002 }]);
+    capture.wait(MOMENT);
+    passes(capture, A);
+    return { capture, options: { context: LOCATED } };
+  }),
+  twin(KIND, 'what is for a neighbour of the gateway', 'it needs no gateway: proxy ARP, or a redirect', () => {
+    const capture = new Lan();
+    capture.ask(CLIENT, B.ip, [
+      { by: A.mac, after: 0.0001 },
+      { by: B.mac, after: 0.00014 },
+    ]);
+    sends(capture, '192.0.2.77', A.mac);
+    return { capture, options: { context: ELSEWHERE }, expect: [finding('arp-flux', B.ip)] };
+  }),
 ];
+
+/** Both cards in one file that says their MACs and addresses: frames for 192.0.2.2 are sent to A. */
+function describedCards(addressesOfA: readonly string[], addressesOfB: readonly string[]): Lan {
+  const capture = twoCards({ name: 'ethA', mac: A.mac, addresses: addressesOfA }, { name: 'ethB', mac: B.mac, addresses: addressesOfB });
+  for (const id of [0, 1])
+    capture.broadcast(udp({ from: `${CLIENT.ip}:9`, to: '192.0.2.255:9', payload: octets(1, 2) }), CLIENT.mac, { interface: id });
+  capture.wait(1);
+  for (const id of [1, 2, 3]) sends(capture, B.ip, A.mac, id);
+  return capture;
+}

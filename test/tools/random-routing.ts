@@ -110,10 +110,10 @@ export interface RandomNetwork {
 }
 
 /**
- * A set of addresses, routes and rules. `hasRules` false: the rules that a kernel starts with. Lines that the kernel refuses (a gateway that is not reached, a route that
- * is there) are part of it.
+ * A set of addresses, routes and rules. `hasRules` false: the rules that a kernel starts with. Lines that the kernel refuses (a gateway that
+ * is not reached, a route that is there) are part of it. `hasLocal`: local routes that somebody made.
  */
-export function randomNetwork(dice: Dice, family: Family, hasRules: boolean): RandomNetwork {
+export function randomNetwork(dice: Dice, family: Family, hasRules: boolean, hasLocal = true): RandomNetwork {
   const lines: string[] = [];
   const addresses: string[] = [];
   for (const device of DEVICES) lines.push(...randomAddresses(dice, family, device, addresses));
@@ -122,8 +122,9 @@ export function randomNetwork(dice: Dice, family: Family, hasRules: boolean): Ra
     addresses.push(family.loopback.split('/')[0] ?? '');
   }
   if (dice.chance(0.4)) lines.push(...nextHopObjects(dice, family));
-  for (let n = 4 + dice.below(22); n > 0; n--) lines.push(randomRoute(dice, family, addresses));
+  for (let n = 4 + dice.below(22); n > 0; n--) lines.push(randomRoute(dice, family, addresses, hasLocal));
   if (dice.chance(0.6)) lines.push(`route add default ${hopWords(dice, family)} metric 2000`);
+  if (dice.chance(0.4)) lines.push(`route add default metric 1500 ${manyHops(dice, family)}`);
   for (let n = dice.below(4); n > 0; n--) {
     const neighbour = family.number === 6 && dice.chance(0.4) ? `fe80::${1 + dice.below(9)}` : randomAddress(dice, family);
     lines.push(`neighbour add ${neighbour} dev ${dice.pick(CABLES)} nud ${dice.pick(['failed', 'failed', 'incomplete'])}`);
@@ -160,7 +161,7 @@ function nextHopObjects(dice: Dice, family: Family): string[] {
 
 const REJECTING = ['blackhole', 'unreachable', 'prohibit', 'throw'] as const;
 
-export function randomRoute(dice: Dice, family: Family, addresses: readonly string[]): string {
+export function randomRoute(dice: Dice, family: Family, addresses: readonly string[], hasLocal = true): string {
   const prefix = dice.pick(family.prefixes);
   const table = dice.pick(TABLES);
   const command = dice.pick(['add', 'add', 'append', 'prepend']);
@@ -169,28 +170,36 @@ export function randomRoute(dice: Dice, family: Family, addresses: readonly stri
   const from = family.number === 6 ? dice.maybe(0.15, () => `from ${dice.pick(family.prefixes.slice(1))}`) : '';
   const end = `${from}${tos}${metric} table ${table}`;
   if (dice.chance(0.15)) return `route ${command} ${dice.pick(REJECTING)} ${prefix}${end}`;
-  if (dice.chance(0.04)) return `route ${command} local ${prefix} dev ${dice.pick(['lo', 'e0'])}${end}`;
+  if (hasLocal && dice.chance(0.04)) return `route ${command} local ${prefix} dev ${dice.pick(['lo', 'e0'])}${end}`;
   if (dice.chance(0.1)) return `route ${command} ${prefix} nhid ${dice.pick([1, 2, 3, 4, 5, 10, 11])}${end}`;
   const source = dice.maybe(0.25, () => `src ${addresses.length > 0 ? dice.pick(addresses) : randomAddress(dice, family)}`);
-  if (dice.chance(0.3)) {
-    const hops = Array.from(
-      { length: 2 + dice.below(2) },
-      () => `nexthop ${hopWords(dice, family, family.number === 4)} weight ${1 + dice.below(4)}`,
-    );
-    return `route ${command} ${prefix}${source}${end} ${hops.join(' ')}`;
-  }
+  // IPv6 joins equal routes that are appended to one of several ways, each with its own source; the list shows that of the first only.
+  const isAlone = family.number === 6 && source !== '';
+  const rest = isAlone ? `${source}${from} metric 77 table ${table}` : `${source}${end}`;
+  const verb = isAlone ? 'add' : command;
+  if (dice.chance(0.3)) return `route ${verb} ${prefix}${rest} ${manyHops(dice, family)}`;
   const scope = family.number === 4 ? dice.maybe(0.06, () => `scope ${dice.pick(['link', 'host', 'site'])}`) : '';
-  return `route ${command} ${prefix} ${hopWords(dice, family)}${source}${scope}${end}`;
+  return `route ${verb} ${prefix} ${hopWords(dice, family)}${scope}${rest}`;
 }
 
-/** A way; IPv6 wants a gateway in each of several. */
-function hopWords(dice: Dice, family: Family, mayBeDevice = true): string {
-  const device = dice.pick(DEVICES);
-  if (mayBeDevice && dice.chance(0.2)) return `dev ${device}`;
-  if (family.number === 4 && dice.chance(0.06)) return `via inet6 fe80::${1 + dice.below(9)} dev ${device}`;
-  if (family.number === 6 && dice.chance(0.2)) return `via fe80::${1 + dice.below(9)} dev ${device}`;
-  return `via ${randomAddress(dice, family)} dev ${device}${dice.maybe(0.7, () => 'onlink')}`;
+function hopWords(dice: Dice, family: Family): string {
+  return dice.chance(0.2) ? `dev ${dice.pick(DEVICES)}` : gatewayWords(dice, family, 0.7);
 }
+
+/** A way of several; IPv6 wants a gateway in each. */
+const hopOfSeveral = (dice: Dice, family: Family): string =>
+  family.number === 4 && dice.chance(0.2) ? `dev ${dice.pick(DEVICES)}` : gatewayWords(dice, family, 0.95);
+
+function gatewayWords(dice: Dice, family: Family, onLink: number): string {
+  const device = dice.pick(DEVICES);
+  if (family.number === 4 && dice.chance(0.06)) return `via inet6 fe80::${1 + dice.below(9)} dev ${device}`;
+  if (family.number === 6 && dice.chance(0.5)) return `via fe80::${1 + dice.below(9)} dev ${device}`;
+  return `via ${randomAddress(dice, family)} dev ${device}${dice.maybe(onLink, () => 'onlink')}`;
+}
+
+/** Several ways, of which each is taken by some flows. */
+const manyHops = (dice: Dice, family: Family): string =>
+  Array.from({ length: 2 + dice.below(2) }, () => `nexthop ${hopOfSeveral(dice, family)} weight ${1 + dice.below(4)}`).join(' ');
 
 export function randomRule(dice: Dice, family: Family, addresses: readonly string[]): string {
   const anyAddress = (): string => (addresses.length > 0 && dice.chance(0.6) ? dice.pick(addresses) : randomAddress(dice, family));

@@ -78,7 +78,7 @@ export const liveUsage: Usage = {
       type: 'boolean',
       default: true,
       describe:
-        'Ask this host what it says of itself, as `fluxcap context` does, now and every half minute; --no-own-context leaves it out',
+        'Ask this host what it says of itself, as `fluxcap context` does, now and every ten seconds; --no-own-context leaves it out',
     },
     color: options.color,
     quiet: options.quiet,

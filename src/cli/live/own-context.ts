@@ -4,11 +4,14 @@ import type { Host } from '../../context/host.ts';
 import { hostOf } from '../../context/model.ts';
 
 /** Routes, addresses and neighbours change while a run goes on: they are read again this often. */
-const REFRESH_MS = 30_000;
+const REFRESH_MS = 10_000;
+
+/** What changes without anything having changed: when it was asked, the age of leases, the state of neighbours that stay where they are. */
+const PASSING = new Set(['time', 'valid_life_time', 'preferred_life_time', 'expires', 'state', 'latestHandshake']);
 
 export interface OwnContextOptions {
-  /** What this machine says of itself now; undefined: it is not asked. */
-  collect: (() => Promise<HostDocument>) | undefined;
+  /** What this machine says of itself now, the first time all of it, then what changes; undefined: it is not asked. */
+  collect: ((options: { isBrief: boolean }) => Promise<HostDocument>) | undefined;
   /** What files say of other machines. */
   others: readonly Host[];
   refreshMs?: number;
@@ -20,6 +23,8 @@ export class OwnContext {
   private readonly options: OwnContextOptions;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private latest: string | undefined;
+  /** What it said; of what it was not asked again, the first answer. */
+  private all: HostDocument | undefined;
   private isClosed = false;
 
   /** Comes back when this machine has answered for the first time. */
@@ -39,15 +44,24 @@ export class OwnContext {
     clearTimeout(this.timer);
   }
 
-  /** What cannot be read now is as it was. */
+  /** Asks now: what was captured until now is judged by what holds now. What cannot be read is as it was. */
+  async again(): Promise<void> {
+    clearTimeout(this.timer);
+    await this.refresh().catch(() => undefined);
+  }
+
   private async refresh(): Promise<void> {
     const { collect, others, refreshMs = REFRESH_MS } = this.options;
     if (!collect) return;
+    const at = Date.now() / 1000;
     try {
-      const document = await collect();
-      if (!this.isClosed) this.replace(document, others);
+      const document = await collect({ isBrief: this.all !== undefined });
+      if (this.isClosed) return;
+      this.replace(document, others);
+      this.context.readAt = at;
     } finally {
       if (!this.isClosed) {
+        clearTimeout(this.timer);
         this.timer = setTimeout(() => void this.refresh().catch(() => undefined), refreshMs);
         this.timer.unref();
       }
@@ -55,10 +69,11 @@ export class OwnContext {
   }
 
   private replace(document: HostDocument, others: readonly Host[]): void {
-    const said = JSON.stringify({ ...document, time: null });
+    this.all = { ...this.all, ...document };
+    const said = JSON.stringify(this.all, (key, value) => (PASSING.has(key) ? undefined : value));
     if (said === this.latest) return;
     this.latest = said;
-    const own = hostOf(document);
+    const own = hostOf(this.all);
     this.context.replace([own, ...others.filter(({ name }) => name !== own.name)]);
   }
 }

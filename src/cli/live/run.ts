@@ -3,7 +3,6 @@ import { LiveError } from '../../capture/node/live/error.ts';
 import { interfaceNames } from '../../capture/node/live/names.ts';
 import { openLive } from '../../capture/node/live/open.ts';
 import type { Problem } from '../../capture/problem.ts';
-import type { Context } from '../../context/context.ts';
 import type { Severity } from '../../diagnose/kind.ts';
 import type { News } from '../../live/news.ts';
 import { FlightRecorder } from '../../live/recorder.ts';
@@ -77,7 +76,7 @@ async function openAndRun(io: Io, options: LiveRunOptions, signals: Signals): Pr
   const own = await asking;
   const teller = await tellerOf(io, options);
   try {
-    const run = await LiveRun.prepare(io, options, sources, { names, context: own.context }, teller);
+    const run = await LiveRun.prepare(io, options, sources, { names, own }, teller);
     return await run.run(signals);
   } finally {
     own.close();
@@ -119,7 +118,7 @@ const DROPS_PAUSE_SEC = 30;
 /** What is known of the machine that captures. */
 interface HostKnowledge {
   names: InterfaceNames;
-  context: Context;
+  own: OwnContext;
 }
 
 /** What one run consists of, and who gets what of it. */
@@ -172,7 +171,7 @@ class LiveRun {
     options: LiveRunOptions,
     sources: readonly LiveSource[],
     teller: Teller,
-    { names, context }: HostKnowledge,
+    { names, own }: HostKnowledge,
     recorder: FlightRecorder | undefined,
   ) {
     const { local, wireguardPeers, shown, durationSec, mostPackets, records, maxRecords } = options;
@@ -184,7 +183,8 @@ class LiveRun {
       pulse: nodePulse,
       local,
       wireguardPeers,
-      context,
+      context: own.context,
+      beforeEnd: () => own.again(),
       records: new RecordStore(new Set(records ? recordKinds : []), maxRecords, teller.records),
       isShown: (finding) => isShown(finding, shown),
       interfaceName: (index) => names.nameOf(index),

@@ -14,6 +14,8 @@ import { readTinc } from './tinc.ts';
 export interface CollectOptions extends Partial<Limits> {
   /** Where tinc has its networks. */
   tincFolder?: string;
+  /** Only what the kernel knows of interfaces, routes, neighbours and settings: to ask again and again. */
+  isBrief?: boolean;
 }
 
 /**
@@ -23,19 +25,27 @@ export interface CollectOptions extends Partial<Limits> {
  */
 export async function collectContext(options: CollectOptions = {}): Promise<HostDocument> {
   const limits: Limits = { ...LIMITS, ...options };
-  const [ip, sysctls, wireguard, frr, bird, tinc, firewall] = await Promise.all([
+  const [ip, sysctls, others] = await Promise.all([
     readIp(limits),
     readSysctls(),
-    readWireguard(limits),
-    readFrr(limits),
-    readBird(limits),
-    readTinc(limits, options.tincFolder),
-    readFirewall(limits),
+    options.isBrief ? [] : readOthers(limits, options.tincFolder),
   ]);
   const identity: Part = { hostname: hostname(), kernel: release(), time: new Date().toISOString() };
   const settings: Part =
     Object.keys(sysctls).length > 0 ? { sysctls } : { notes: [{ what: 'sysctls', why: '/proc/sys/net cannot be read' }] };
-  return ofThisMachine(assemble([identity, ...ip, settings, wireguard, ...frr, bird, tinc, firewall]));
+  return ofThisMachine(assemble([identity, ...ip, settings, ...others]));
+}
+
+/** What programs know beside the kernel. */
+async function readOthers(limits: Limits, tincFolder: string | undefined): Promise<Part[]> {
+  const parts = await Promise.all([
+    readWireguard(limits),
+    readFrr(limits),
+    readBird(limits),
+    readTinc(limits, tincFolder),
+    readFirewall(limits),
+  ]);
+  return parts.flat();
 }
 
 /** Where `wg` was not there to ask, that matters only to a machine with such interfaces; and of processes it lists those of other namespaces too. */
