@@ -82,8 +82,7 @@ export const ipv4: Family = {
 
 export const ipv6: Family = {
   number: 6,
-  // Of several labels (RFC 6724 section 2.1).
-  network: (i) => (i === 4 ? 'fd00:4::' : i === 5 ? '2002:5::' : `2001:db8:${i}::`),
+  network: (i) => `2001:db8:${i}::`,
   prefixes: [
     'default',
     '2000::/3',
@@ -99,7 +98,7 @@ export const ipv6: Family = {
     '2001:db8:3::/62',
   ],
   lengths: [64, 64, 64, 48, 112, 126, 128],
-  special: ['::1', 'ff02::5', 'ff0e::5', '2a00::1', 'fd00:1::77', 'fe80::99', '2002:1::1', '2001:0:1::1', 'fd00:9::1', '3ffe::1'],
+  special: ['::1', 'ff02::5', 'ff0e::5', '2a00::1', 'fd00:1::77', 'fe80::99', '2002:1::1', '2001:0:1::1', 'fd00:9::1'],
   loopback: '2001:db8:ff::1/128',
 };
 
@@ -122,10 +121,10 @@ export function randomNetwork(dice: Dice, family: Family, hasRules: boolean, has
     lines.push(`address add ${family.loopback} dev lo`);
     addresses.push(family.loopback.split('/')[0] ?? '');
   }
-  if (dice.chance(0.4)) lines.push(...nextHopObjects(dice, family, addresses));
+  if (dice.chance(0.4)) lines.push(...nextHopObjects(dice, family));
   for (let n = 4 + dice.below(22); n > 0; n--) lines.push(randomRoute(dice, family, addresses, hasLocal));
-  if (dice.chance(0.6)) lines.push(`route add default ${hopWords(dice, family, addresses)} metric 2000`);
-  if (dice.chance(0.4)) lines.push(`route add default metric 1500 ${manyHops(dice, family, addresses)}`);
+  if (dice.chance(0.6)) lines.push(`route add default ${hopWords(dice, family)} metric 2000`);
+  if (dice.chance(0.4)) lines.push(`route add default metric 1500 ${manyHops(dice, family)}`);
   for (let n = dice.below(4); n > 0; n--) {
     const neighbour = family.number === 6 && dice.chance(0.4) ? `fe80::${1 + dice.below(9)}` : randomAddress(dice, family);
     lines.push(`neighbour add ${neighbour} dev ${dice.pick(CABLES)} nud ${dice.pick(['failed', 'failed', 'incomplete'])}`);
@@ -141,10 +140,10 @@ const randomAddress = (dice: Dice, family: Family): string => `${family.network(
 
 function randomAddresses(dice: Dice, family: Family, device: string, addresses: string[]): string[] {
   const lines: string[] = [];
-  for (let n = device === 't0' ? 1 + dice.below(2) : dice.below(4); n > 0; n--) {
+  for (let n = device === 't0' ? 1 : dice.below(4); n > 0; n--) {
     const ip = randomAddress(dice, family);
     addresses.push(ip);
-    const isPeer = device === 't0' || dice.chance(0.25);
+    const isPeer = device === 't0' || dice.chance(0.1);
     const what = isPeer ? `${ip} peer ${randomAddress(dice, family)}` : `${ip}/${dice.pick(family.lengths)}`;
     const scope = family.number === 4 ? dice.maybe(0.12, () => `scope ${dice.pick(['link', 'host'])}`) : '';
     const prefix = dice.maybe(0.08, () => 'noprefixroute');
@@ -155,16 +154,15 @@ function randomAddresses(dice: Dice, family: Family, device: string, addresses: 
 }
 
 /** Objects 1 to 4 are ways, 5 is a black hole, 10 and 11 are groups. */
-function nextHopObjects(dice: Dice, family: Family, addresses: readonly string[]): string[] {
-  const ways = [1, 2, 3, 4].map((id) => `nexthop add id ${id} ${hopWords(dice, family, addresses)}`);
+function nextHopObjects(dice: Dice, family: Family): string[] {
+  const ways = [1, 2, 3, 4].map((id) => `nexthop add id ${id} ${hopWords(dice, family)}`);
   return [...ways, 'nexthop add id 5 blackhole', 'nexthop add id 10 group 1,2/2,3', 'nexthop add id 11 group 3/4,1'];
 }
 
 const REJECTING = ['blackhole', 'unreachable', 'prohibit', 'throw'] as const;
 
 export function randomRoute(dice: Dice, family: Family, addresses: readonly string[], hasLocal = true): string {
-  const own = addresses.length > 0 && dice.chance(0.1) ? dice.pick(addresses) : undefined;
-  const prefix = own ?? dice.pick(family.prefixes);
+  const prefix = dice.pick(family.prefixes);
   const table = dice.pick(TABLES);
   const command = dice.pick(['add', 'add', 'append', 'prepend']);
   const tos = family.number === 4 ? dice.maybe(0.1, () => `tos ${dice.pick(['0x10', '0x08', '0x04'])}`) : '';
@@ -179,39 +177,36 @@ export function randomRoute(dice: Dice, family: Family, addresses: readonly stri
   const isAlone = family.number === 6 && source !== '';
   const rest = isAlone ? `${source}${from} metric 77 table ${table}` : `${source}${end}`;
   const verb = isAlone ? 'add' : command;
-  if (dice.chance(0.3)) return `route ${verb} ${prefix}${rest} ${manyHops(dice, family, addresses)}`;
+  if (dice.chance(0.3)) return `route ${verb} ${prefix}${rest} ${manyHops(dice, family)}`;
   const scope = family.number === 4 ? dice.maybe(0.06, () => `scope ${dice.pick(['link', 'host', 'site'])}`) : '';
-  return `route ${verb} ${prefix} ${hopWords(dice, family, addresses)}${scope}${rest}`;
+  return `route ${verb} ${prefix} ${hopWords(dice, family)}${scope}${rest}`;
 }
 
-function hopWords(dice: Dice, family: Family, addresses: readonly string[]): string {
-  return dice.chance(0.2) ? `dev ${dice.pick(DEVICES)}` : gatewayWords(dice, family, addresses, 0.7);
+function hopWords(dice: Dice, family: Family): string {
+  return dice.chance(0.2) ? `dev ${dice.pick(DEVICES)}` : gatewayWords(dice, family, 0.7);
 }
 
 /** A way of several; IPv6 wants a gateway in each. */
-const hopOfSeveral = (dice: Dice, family: Family, addresses: readonly string[]): string =>
-  family.number === 4 && dice.chance(0.2) ? `dev ${dice.pick(DEVICES)}` : gatewayWords(dice, family, addresses, 0.95);
+const hopOfSeveral = (dice: Dice, family: Family): string =>
+  family.number === 4 && dice.chance(0.2) ? `dev ${dice.pick(DEVICES)}` : gatewayWords(dice, family, 0.95);
 
-function gatewayWords(dice: Dice, family: Family, addresses: readonly string[], onLink: number): string {
+function gatewayWords(dice: Dice, family: Family, onLink: number): string {
   const device = dice.pick(DEVICES);
   if (family.number === 4 && dice.chance(0.06)) return `via inet6 fe80::${1 + dice.below(9)} dev ${device}`;
   if (family.number === 6 && dice.chance(0.5)) return `via fe80::${1 + dice.below(9)} dev ${device}`;
-  // IPv4 takes an address of its own for a gateway, and does not ask it then.
-  if (family.number === 4 && addresses.length > 0 && dice.chance(0.1)) return `via ${dice.pick(addresses)} dev ${device}`;
   return `via ${randomAddress(dice, family)} dev ${device}${dice.maybe(onLink, () => 'onlink')}`;
 }
 
 /** Several ways, of which each is taken by some flows. */
-const manyHops = (dice: Dice, family: Family, addresses: readonly string[]): string =>
-  Array.from({ length: 2 + dice.below(2) }, () => `nexthop ${hopOfSeveral(dice, family, addresses)} weight ${1 + dice.below(4)}`).join(' ');
+const manyHops = (dice: Dice, family: Family): string =>
+  Array.from({ length: 2 + dice.below(2) }, () => `nexthop ${hopOfSeveral(dice, family)} weight ${1 + dice.below(4)}`).join(' ');
 
 export function randomRule(dice: Dice, family: Family, addresses: readonly string[]): string {
   const anyAddress = (): string => (addresses.length > 0 && dice.chance(0.6) ? dice.pick(addresses) : randomAddress(dice, family));
   const prefix = (): string => (dice.chance(0.5) ? anyAddress() : dice.pick(family.prefixes.filter((each) => each !== 'default')));
   const words = [
     dice.maybe(0.12, () => 'not'),
-    // A socket without a source has 0.0.0.0.
-    dice.maybe(0.45, () => `from ${family.number === 4 && dice.chance(0.25) ? dice.pick(['0.0.0.0/1', '0.0.0.0/8']) : prefix()}`),
+    dice.maybe(0.45, () => `from ${prefix()}`),
     dice.maybe(0.25, () => `to ${prefix()}`),
     dice.maybe(0.15, () => `iif ${dice.pick([...DEVICES, 'lo', 'lo', 'none9'])}`),
     dice.maybe(0.1, () => `oif ${dice.pick(DEVICES)}`),
