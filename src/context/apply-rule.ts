@@ -139,14 +139,14 @@ function portFields(words: Words, name: 'sport' | 'dport'): Wanted {
 function added(rules: readonly RuleDocument[], wanted: Wanted, family: Family): RuleDocument[] {
   const hasAction = wanted.action !== undefined || wanted.goto !== undefined || 'nop' in wanted;
   const completed: Wanted = hasAction ? wanted : { ...wanted, table: wanted.table ?? 'main' };
-  // One that says more than the new one is in its way as well.
-  const same = rules[findRule(rules, completed, family)];
-  if (same) throw new Error(`there is such a rule already: ${ruleOf(same, family).text}`);
   const rule: RuleDocument = {
     ...completed,
     priority: wanted.priority ?? Math.max(0, (rules[1]?.priority ?? 0) - 1),
     src: wanted.src ?? 'all',
   };
+  const like = ruleOf(rule, family);
+  const same = rules.map((each) => ruleOf(each, family)).find((each) => isInTheWay(each, like));
+  if (same) throw new Error(`there is such a rule already: ${same.text}`);
   if (wanted.goto !== undefined && Number(wanted.goto) <= rule.priority) throw new Error('goto leads to later rules only');
   const at = rules.findIndex(({ priority }) => priority > rule.priority);
   const before = at < 0 ? rules : rules.slice(0, at);
@@ -180,20 +180,32 @@ const COMPARED: readonly (keyof Rule)[] = [
   'tunnelId',
 ];
 
+/** Whether a rule is the same as a new one, or differs only in a source, destination or TOS that the new one does not name (`rule_exists`). */
+const isInTheWay = (rule: Rule, added: Rule): boolean =>
+  isEqual(rule.mark ?? NO_MARK, added.mark ?? NO_MARK) &&
+  COMPARED.every((field) => {
+    const isOfPacket = field === 'from' || field === 'to' || field === 'tos';
+    return (isOfPacket && (added[field] === null || added[field] === 0)) || isEqual(rule[field], added[field]);
+  });
+
+const NO_MARK = { value: 0, mask: 0 };
+
+const isEqual = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
+
 /** Where the first rule stands that has all that was given (net/core/fib_rules.c `rule_find`); -1 where there is none. */
 function findRule(rules: readonly RuleDocument[], wanted: Wanted, family: Family): number {
   const like = ruleOf({ priority: 0, ...wanted }, family);
   const fields = COMPARED.filter((field) => isGiven(field, wanted, like));
   return rules.findIndex((each) => {
     const rule = ruleOf(each, family);
-    return isSameMark(like, rule) && fields.every((field) => JSON.stringify(rule[field]) === JSON.stringify(like[field]));
+    return isSameMark(like, rule) && fields.every((field) => isEqual(rule[field], like[field]));
   });
 }
 
 /** Mark and mask count for themselves, unless they are 0. */
 function isSameMark({ mark: given }: Rule, { mark }: Rule): boolean {
   if (given === null) return true;
-  const { value, mask } = mark ?? { value: 0, mask: 0 };
+  const { value, mask } = mark ?? NO_MARK;
   return (given.value === 0 || given.value === value) && (given.mask === 0 || given.mask === mask);
 }
 

@@ -5,7 +5,7 @@ import { type Flow6, lookUpTables6, searchTable6 } from './lookup6.ts';
 import { SCOPE_HOST, SCOPE_LINK, scopeNumber, TABLE_LOCAL, TABLE_MAIN } from './names.ts';
 import { covers, familyOf } from './prefix.ts';
 import { tablesOf } from './tables.ts';
-import { type Flow, type Found, flowOf, MISSED } from './walk.ts';
+import { type Found, flowOf, MISSED } from './walk.ts';
 
 /**
  * Refuses a route as the kernel does (net/ipv4/fib_semantics.c `fib_create_info` and `fib_check_nh`; net/ipv6/route.c `ip6_validate_gw`): a
@@ -13,7 +13,7 @@ import { type Flow, type Found, flowOf, MISSED } from './walk.ts';
  * @throws {Error} which says why
  */
 export function checkRoute(host: Host, route: Route): void {
-  if (route.source !== null && host.linksWith(route.source).length === 0) throw new Error(`${route.source} is no address of this host`);
+  if (route.source !== null && !isOwn(host, route.source)) throw new Error(`${route.source} is no address of this host`);
   for (const hop of route.nextHops) {
     const { device, gateway } = hop;
     if (device === null) continue;
@@ -33,11 +33,22 @@ function checkScope({ scope }: Route): void {
   if (scopeNumber(scope) >= SCOPE_LINK) throw new Error('the scope of a route with a gateway is wider than link');
 }
 
+/** Whether the table local says so (`fib_valid_prefsrc`): an address that is also all of a network may not be. */
+function isOwn(host: Host, source: string): boolean {
+  const type = familyOf(source) === 4 ? localType4(host, source) : undefined;
+  return type === undefined ? host.linksWith(source).length > 0 : type === 'local';
+}
+
+/** What the table local calls an address; undefined where it does not know it. */
+function localType4(host: Host, destination: string): Route['type'] | undefined {
+  const table = tablesOf(host, 4).tables.get(TABLE_LOCAL);
+  const found = table === undefined ? MISSED : searchTable4(host, table, flowOf(4, { destination }));
+  return found.kind === 'found' ? found.route.type : undefined;
+}
+
 function checkGateway4(host: Host, route: Route, { isOnLink }: NextHop, gateway: string, device: string): void {
   if (isOnLink) {
-    const table = tablesOf(host, 4).tables.get(TABLE_LOCAL);
-    if (table && searchTable4(host, table, flowTo4(gateway, null)).kind === 'found')
-      throw new Error(`the gateway ${gateway} is the host itself, or all of a network`);
+    if (localType4(host, gateway) !== undefined) throw new Error(`the gateway ${gateway} is the host itself, or all of a network`);
     return;
   }
   const found = towards4(host, gateway, device, route.table);
@@ -45,24 +56,17 @@ function checkGateway4(host: Host, route: Route, { isOnLink }: NextHop, gateway:
   if (type !== 'unicast' && type !== 'local') throw notReached(gateway, device);
 }
 
-const flowTo4 = (destination: string, out: string | null): Flow => ({
-  ...flowOf(4, { destination }),
-  out,
-  scope: out === null ? 0 : SCOPE_LINK,
-  isAnyLinkState: true,
-});
-
 /** The route's own table is asked first, if it is another than main; then the rules. */
 function towards4(host: Host, gateway: string, device: string | null, own: number): Found {
   const table = own === TABLE_MAIN ? undefined : tablesOf(host, 4).tables.get(own);
-  const flow = { ...flowTo4(gateway, device), scope: SCOPE_LINK };
+  const flow = { ...flowOf(4, { destination: gateway }), out: device, scope: SCOPE_LINK, isAnyLinkState: true };
   const found = table === undefined ? MISSED : searchTable4(host, table, flow);
   return found.kind === 'found' ? found : lookUpTables4(host, flow).found;
 }
 
 function checkGateway6(host: Host, route: Route, { isOnLink }: NextHop, gateway: string, device: string): void {
-  const isOwn = host.linksWith(gateway).some(({ name }) => name === device || !isLinkLocal(gateway));
-  if (isOwn) throw new Error(`the gateway ${gateway} is the host itself`);
+  if (host.linksWith(gateway).some(({ name }) => name === device || !isLinkLocal(gateway)))
+    throw new Error(`the gateway ${gateway} is the host itself`);
   if (isLinkLocal(gateway)) return;
   if (isOnLink) {
     const found = inTable6(host, flowTo6(gateway, device, false, route.source), TABLE_MAIN);

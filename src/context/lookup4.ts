@@ -20,11 +20,11 @@ export function lookUp4(host: Host, query: RouteQuery): RouteDecision {
 function output(host: Host, query: RouteQuery & { source: string | undefined }): RouteDecision {
   const { destination, source } = query;
   const isGroup = isMulticastIp(destination) || destination === BROADCAST;
-  const out = query.out === undefined ? undefined : host.link(query.out);
+  const out = query.out === undefined ? undefined : linkNamed(host, query.out);
   if (source !== undefined) {
     if (isMulticastIp(source) || source === BROADCAST) return notSent('no-route', 'invalid-source');
     const owners = linksOfSource(host, source);
-    if (owners.length === 0) return notSent('no-route', 'source-not-local');
+    if (owners.length === 0 && host.document.addresses !== undefined) return notSent('no-route', 'source-not-local');
     // A source chooses the interface of groups, without a look at the tables: where several have the address, the last one that was given it.
     if (query.out === undefined && isGroup) return sendOnLink(host, query, owners);
   }
@@ -83,8 +83,7 @@ function output(host: Host, query: RouteQuery & { source: string | undefined }):
 
 function input(host: Host, query: RouteQuery, name: string): RouteDecision {
   const { destination, source = ANY } = query;
-  const link = host.link(name);
-  if (link === undefined && host.links.length > 0) return notSent('no-route', 'unknown-interface');
+  if (linkNamed(host, name) === undefined) return notSent('no-route', 'unknown-interface');
   if (isMulticastIp(destination)) return { ...notSent('multicast', undefined), nextHops: [onLink('lo')], sources: [null] };
   if (isMulticastIp(source) || source === BROADCAST) return notSent('no-route', 'invalid-source');
   const broadcast: RouteDecision = { ...notSent('broadcast', undefined), nextHops: [onLink('lo')], sources: [null] };
@@ -223,6 +222,25 @@ function rejection(host: Host, { found, rule, rejectedBy, assumed }: Verdict): R
   if (found.kind === 'rejected') return { ...notSent(found.outcome, undefined, assumed), rule, route: found.route };
   return notSent(tablesOf(host, 4).isKnown ? 'no-route' : 'unknown', undefined, assumed);
 }
+
+/** Where no interfaces were read, one that is asked for is taken to be there. */
+const linkNamed = (host: Host, name: string): Link | undefined =>
+  host.link(name) ?? (host.links.length === 0 ? unknownLink(name) : undefined);
+
+const unknownLink = (name: string): Link => ({
+  index: -1,
+  name,
+  mac: -1,
+  isUp: true,
+  hasCarrier: true,
+  mtu: null,
+  type: null,
+  kind: null,
+  master: null,
+  parent: null,
+  group: 'default',
+  addresses: [],
+});
 
 /** `__ip_dev_find`: the interfaces with the address, else that of a local route that holds it. None where it is not of this host. */
 function linksOfSource(host: Host, source: string): readonly Link[] {

@@ -96,6 +96,8 @@ const LABELS: readonly { prefix: readonly [number, number, number, number]; leng
   { prefix: [0x2001_0000, 0, 0, 0], length: 32, label: 6 },
   { prefix: [0x2001_0010, 0, 0, 0], length: 28, label: 7 },
   { prefix: [0x2002_0000, 0, 0, 0], length: 16, label: 2 },
+  { prefix: [0x3ffe_0000, 0, 0, 0], length: 16, label: 12 },
+  { prefix: [0xfec0_0000, 0, 0, 0], length: 10, label: 11 },
   { prefix: [0xfc00_0000, 0, 0, 0], length: 7, label: 5 },
 ];
 

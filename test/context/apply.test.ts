@@ -78,7 +78,7 @@ describe('refuses, with the command', () => {
     ['ip rule add from 192.0.2.1 lookup 101 quickly', 'quickly is not understood'],
     ['ip rule add from 192.0.2.1/40', '192.0.2.1/40 is no IPv4 prefix'],
     ['ip rule add from 192.0.2.1 lookup', 'something is missing at its end'],
-    ['ip rule add lookup main', 'there is such a rule already: 32766: from all lookup main'],
+    ['ip rule add pref 32766 lookup main', 'there is such a rule already: 32766: from all lookup main'],
     ['ip rule del from 192.0.2.1', 'there is no such rule'],
     ['ip rule add pref 100 goto 50', 'goto leads to later rules only'],
     ['ip route add default via 198.51.100.1', 'there is such a route already: default via 198.51.100.1 dev wan1'],

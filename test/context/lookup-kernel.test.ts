@@ -95,7 +95,7 @@ function missedWays(routed: RoutedHost, host: Host, family: Family, query: Route
 describe.skipIf(hindrance !== undefined)(title(`the kernel and the model choose alike, seed ${SEED}`), () => {
   it.each([ipv4, ipv6])('IPv$number', { timeout: 600_000 }, async (family) => {
     const { queries, outcomes, multipath, differences } = await compare(family);
-    expect(differences.slice(0, 5).join('\n\n')).toBe('');
+    expect(differences.slice(0, 2).join('\n\n')).toBe('');
     expect(differences.length).toBe(0);
     expect(queries).toBe(NAMESPACES * SETS * QUERIES);
     // The sets are worth asking: most answers are ways, and all kinds of them occur.

@@ -173,7 +173,7 @@ describe('what the host sends', () => {
       expected: 'via 203.0.113.1 dev wan2 src 203.0.113.2',
     },
     {
-      name: 'several ways, on older ones: any',
+      name: 'several ways, on older ones: all of them',
       host: twoUplinks({ routes: [{ dst: 'default', nexthops: [byWan1, byWan2] }], more: { kernel: '6.1.0-37-amd64' } }),
       query: { destination: FAR, source: '203.0.113.2' },
       expected: 'via 198.51.100.1 dev wan1 src 203.0.113.2 or via 203.0.113.1 dev wan2 src 203.0.113.2',
@@ -271,6 +271,15 @@ describe('what rests on something that was not read', () => {
   it('`ip route` without its table local: it is made of the addresses', () => {
     expect(lookUp(hostOf(onlyMain), { destination: '192.0.2.5' })).toMatchObject({ outcome: 'local', assumed: ['local-routes'] });
     expect(lookUp(hostOf(onlyMain), { destination: '192.0.2.255' })).toMatchObject({ outcome: 'broadcast', sources: ['192.0.2.1'] });
+  });
+
+  it('`ip route` and `ip rule` alone: nobody knows whose a source is, nor which interfaces there are', () => {
+    const { links: _links, addresses: _addresses, ...pasted } = onlyMain;
+    const host = hostOf(pasted);
+    expect(way(host, { destination: FAR, source: '192.0.2.1' })).toBe('via 198.51.100.1 dev wan1 src 192.0.2.1');
+    expect(way(host, { destination: FAR, out: 'wan1' })).toBe('via 198.51.100.1 dev wan1 src null');
+    expect(way(host, { destination: FAR, source: '192.0.2.9', in: 'lan' })).toBe('via 198.51.100.1 dev wan1 src null');
+    expect(lookUp(host, { destination: FAR }).sources).toEqual([null]);
   });
 
   it('a rule into a table that was not read', () => {
