@@ -29,6 +29,7 @@ const PACKAGES = {
   '/usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so': 'libcharon-extra-plugins',
   '/usr/lib/ipsec/plugins/libstrongswan-openssl.so': 'libstrongswan-standard-plugins',
   '/usr/lib/python3/dist-packages/cryptography': 'python3-cryptography',
+  bridge: 'iproute2',
   cc: 'build-essential',
   cmp: 'diffutils',
   dig: 'bind9-dnsutils',
@@ -48,8 +49,10 @@ const PACKAGES = {
   swanctl: 'strongswan-swanctl',
   sysctl: 'procps',
   tftp: 'tftp-hpa',
+  'tcptraceroute.mt': 'tcptraceroute',
   timeout: 'coreutils',
   tincd: 'tinc',
+  unshare: 'util-linux',
   vtysh: 'frr',
   wg: 'wireguard-tools',
 };

@@ -3,6 +3,7 @@ import { CaptureInput } from './capture/input.ts';
 import type { ByteSource } from './capture/source.ts';
 import type { Unpackers } from './capture/unpack.ts';
 import { Context } from './context/context.ts';
+import type { ExpectedVia } from './diagnose/expectations.ts';
 import type { Finding } from './diagnose/finding.ts';
 import type { Machine } from './diagnose/machines.ts';
 import { InterfaceRegistry } from './frame.ts';
@@ -26,6 +27,8 @@ export interface Progress {
 
 export interface AnalysisOptions extends Partial<TrackerOptions> {
   unpackers?: Unpackers;
+  /** By which next hops packets should go (`--expect-via`). */
+  expectVia?: readonly ExpectedVia[];
   /** Kinds of records that are kept; the others are counted. None unless said. */
   records?: ReadonlySet<RecordKind>;
   /** Most records of a kind; 100,000 unless said. */

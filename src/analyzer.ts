@@ -2,6 +2,7 @@ import type { CaptureInput } from './capture/input.ts';
 import { MergedInputs } from './capture/merge.ts';
 import { Context } from './context/context.ts';
 import { diagnose } from './diagnose/diagnose.ts';
+import type { ExpectedVia } from './diagnose/expectations.ts';
 import { type Finding, Findings } from './diagnose/finding.ts';
 import type { Knowledge } from './diagnose/knowledge.ts';
 import { type Machine, machinesOf, mergeMachines } from './diagnose/machines.ts';
@@ -17,6 +18,8 @@ import { Packet } from './wire/packet.ts';
 export interface AnalyzerOptions extends Partial<TrackerOptions> {
   /** Names of LINUX_SLL2's ifindexes, on the machine that captures. */
   interfaceName?: (index: number) => string | null;
+  /** By which next hops packets should go, as the user says it. */
+  expectVia?: readonly ExpectedVia[];
   /** Keeps frames for later: called for each, before it is decoded. */
   keep?: (input: CaptureInput) => void;
 }
@@ -56,6 +59,7 @@ export class Analyzer {
   private readonly findings = new Findings();
   private machinesBefore: readonly Machine[] = [];
   private readonly local: readonly string[];
+  private readonly expectVia: readonly ExpectedVia[];
   private readonly keep: ((input: CaptureInput) => void) | undefined;
   /** The latest time of this timeline. */
   private latest = Number.NEGATIVE_INFINITY;
@@ -67,14 +71,21 @@ export class Analyzer {
   private droppedAt = Number.NEGATIVE_INFINITY;
 
   constructor(inputs: readonly CaptureInput[], records: RecordStore, options: AnalyzerOptions) {
-    const { local = [], wireguardPeers = [], context = new Context(), interfaceName, keep } = options;
+    const { local = [], wireguardPeers = [], context = new Context(), interfaceName, keep, expectVia = [] } = options;
     this.inputs = inputs;
     this.merged = new MergedInputs(inputs);
     this.keep = keep;
     this.context = context;
     this.local = local;
+    this.expectVia = expectVia;
     this.interfaces = new InterfaceTracker((index) => interfaceName?.(index) ?? context.observer?.link(index)?.name ?? null);
-    this.trackers = new Trackers(this.packet, this.interfaces, records, { local, wireguardPeers, context });
+    this.trackers = new Trackers(
+      this.packet,
+      this.interfaces,
+      records,
+      { local, wireguardPeers, context },
+      expectVia.map(({ prefix }) => prefix),
+    );
   }
 
   /** Time of the latest frame, in seconds since 1970; -Infinity before the first one. */
@@ -181,8 +192,8 @@ export class Analyzer {
 
   /** @param drops the capture says that it lost packets */
   private knowledge(drops: boolean): Knowledge {
-    const { context, latest: end } = this;
-    return { ...this.trackers, context, drops, end };
+    const { context, expectVia, latest: end } = this;
+    return { ...this.trackers, context, expectVia, drops, end };
   }
 
   private tellUnsupported(input: CaptureInput): void {

@@ -11,6 +11,7 @@ export type { ContextDocument, HostDocument } from './context/document.ts';
 export type { Host } from './context/host.ts';
 export { hostOf } from './context/model.ts';
 export { ContextError, readContext } from './context/read.ts';
+export { type ExpectedVia, parseExpectedVia } from './diagnose/expectations.ts';
 export type { Finding } from './diagnose/finding.ts';
 export type { Confidence, FindingKind, Remedy, Severity, Subject } from './diagnose/kind.ts';
 export { findingKinds } from './diagnose/kinds.ts';

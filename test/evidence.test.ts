@@ -23,6 +23,11 @@ const FIELDS = [
   'wg.type',
   'wg.receiver',
   'sll.pkttype',
+  'tcp.dstport',
+  'tcp.flags.syn',
+  'tcp.flags.fin',
+  'tcp.flags.reset',
+  'bgp.type',
 ] as const;
 type Row = Record<(typeof FIELDS)[number], string>;
 
@@ -57,6 +62,12 @@ const endpoint = (finding: Finding, name: string): Endpoint => finding.subject[n
 const from = ({ ip, port }: Endpoint): Partial<Row> => ({ 'ip.src': ip, 'udp.srcport': String(port) });
 const to = ({ ip, port }: Endpoint): Partial<Row> => ({ 'ip.dst': ip, 'udp.dstport': String(port) });
 const INITIATION = { 'wg.type': '1' };
+const TIME_EXCEEDED = (): Partial<Row> => ({ 'icmp.type': '11', 'icmp.code': '0' });
+
+const SYN = (): Partial<Row> => ({ 'tcp.dstport': '179', 'tcp.flags.syn': '1' });
+const OPEN = (): Partial<Row> => ({ 'bgp.type': '1' });
+const UPDATE = (): Partial<Row> => ({ 'bgp.type': '2' });
+const NOTIFICATION = (): Partial<Row> => ({ 'bgp.type': '3' });
 
 const ARP_ANSWERS: Roles = {
   request,
@@ -100,6 +111,17 @@ const ROLES: Record<string, Roles> = {
     out: ({ subject }) => ({ 'ip.src': String(subject.local), 'ip.dst': String(subject.peer) }),
     'syn-again': ({ subject }) => ({ 'ip.src': String(subject.peer), 'ip.dst': String(subject.local) }),
   },
+  'routing-loop': {
+    pass: ({ subject }) => ({ 'ip.dst': String(subject.destination) }),
+    'time-exceeded': TIME_EXCEEDED,
+    hop: TIME_EXCEEDED,
+  },
+  'route-flap': { change: ({ details }) => ({ 'ip.dst': (details as { source: string }).source }) },
+  'next-hop-ignored': {
+    update: ({ details }) => ({ 'ip.dst': (details as { source: string }).source }),
+    probe: ({ subject, details }) => ({ 'ip.src': (details as { source: string }).source, 'ip.dst': String(subject.destination) }),
+    answer: ({ details }) => ({ 'ip.src': (details as { observed: { ip: string } }).observed.ip, ...TIME_EXCEEDED() }),
+  },
   'udp-reply-wrong-source': {
     request: (finding) => to(endpoint(finding, 'asked')),
     'wrong-reply': (finding) => ({
@@ -115,6 +137,33 @@ const ROLES: Record<string, Roles> = {
   'wireguard-handshake-unanswered': {
     initiation: (finding) => ({ ...INITIATION, 'ip.src': endpoint(finding, 'initiator').ip, ...to(endpoint(finding, 'responder')) }),
     recovered: () => ({}),
+  },
+  'bgp-session-not-established': {
+    syn: SYN,
+    'time-exceeded': ({ details }) => ({ ...TIME_EXCEEDED(), 'ip.src': (details as { by: string }).by }),
+    refusal: ({ details }) => ({ 'tcp.flags.reset': '1', 'ip.src': (details as { by: string }).by }),
+    open: OPEN,
+    notification: NOTIFICATION,
+    closed: () => ({ 'tcp.flags.fin': '1' }),
+    established: () => ({}),
+  },
+  'bgp-session-reset': {
+    open: OPEN,
+    established: () => ({ 'bgp.type': '4' }),
+    stuck: () => ({}),
+    'last-message': () => ({}),
+    notification: NOTIFICATION,
+    closed: () => ({}),
+  },
+  'bgp-next-hop-unreachable': {
+    open: OPEN,
+    update: ({ details }) => ({ ...UPDATE(), 'ip.dst': (details as { to: string }).to }),
+  },
+  'bgp-recursive-route': {
+    update: UPDATE,
+    'last-message': () => ({}),
+    lost: () => ({}),
+    nested: ({ details }) => ({ 'ip.dst': (details as { address: string }).address }),
   },
 };
 

@@ -56,7 +56,24 @@ interface Expected {
     endpointChanges: unknown[];
   };
   timeExceeded?: { count: number };
+  bgp?: {
+    sessions: Counts;
+    opens: { src: string; dst: string; hold: string; as4: string }[];
+    routes: TsharkRoute[];
+  };
   udpReplyOther?: { cases: { client: string; asked: string; finding: string }[] };
+}
+
+interface TsharkRoute {
+  from: string;
+  prefix: string;
+  nextHop: string;
+  med: number | null;
+  localPref: number | null;
+  asPath: number[];
+  origin: string;
+  originatorId: string | null;
+  frame: number;
 }
 
 const expected: Record<string, Expected> = hasPublicCaptures ? JSON.parse(readFileSync(join(publicCaptures, 'expected.json'), 'utf8')) : {};
@@ -140,6 +157,22 @@ where('real captures of other projects (skipped where the folder beside the chec
     });
   });
 
+  describe('BGP sessions and routes', () => {
+    it.each(all.filter(({ expected: { bgp } }) => bgp))('$name', async ({ name, expected: { bgp } }) => {
+      const { records } = await analyze(join(publicCaptures, name), { records: true });
+      const seen = (records?.bgp ?? []) as Record<string, unknown>[];
+      const sessions = seen.filter(({ type }) => type === 'session');
+      const pairs = Object.keys(bgp?.sessions ?? {}).map((pair) => pair.split(' ').sort());
+      expect(sessions.map(({ a, b }) => [a, b].sort()).sort()).toEqual(pairs.sort());
+      for (const { src, dst, as4 } of bgp?.opens ?? []) {
+        const session = sessions.find(({ a, b }) => (a === src && b === dst) || (a === dst && b === src));
+        expect(session?.a === src ? session.asA : session?.asB, `AS of ${src}`).toBe(Number(as4));
+      }
+      const routes = seen.filter(({ type }) => type === 'route');
+      expect(sortedRoutes(routes.map((route) => pick(route, ROUTE_FIELDS)))).toEqual(sortedRoutes((bgp?.routes ?? []).map(routeOfTshark)));
+    });
+  });
+
   describe('packets per interface', () => {
     it.each(sound.filter(({ expected: { interfaces } }) => interfaces))('$name', async ({ name, expected: { interfaces } }) => {
       const seen: Counts = {};
@@ -166,11 +199,47 @@ where('real captures of other projects (skipped where the folder beside the chec
   });
 });
 
-/** Kinds whose findings in these captures were checked frame by frame: silent hosts that are asked for, and a WireGuard port that rejects. */
-const GENUINE = new Set(['arp-unanswered', 'wireguard-handshake-unanswered']);
+/**
+ * Kinds whose findings in these captures were checked frame by frame: silent hosts that are asked for, a WireGuard port that rejects, and BGP sessions that
+ * end by a NOTIFICATION.
+ */
+const GENUINE = new Set(['arp-unanswered', 'wireguard-handshake-unanswered', 'bgp-session-reset']);
 
 /** A header that is itself cut into fragments: only whoever puts them together sees it. */
 const NEEDS_REASSEMBLY: Record<string, string> = { 'mtu-frag/frag-ppp-ip-tcp-syn.pcap': 'tcp' };
+
+const ROUTE_FIELDS = ['from', 'prefix', 'nextHop', 'med', 'localPref', 'asPath', 'origin', 'originatorId', 'frame'];
+const ORIGINS = ['igp', 'egp', 'incomplete'];
+/** What tshark counts to the length of a VPN's prefix: a label, and the route distinguisher. */
+const VPN_BITS = 24 + 64;
+
+function routeOfTshark({
+  from,
+  prefix,
+  nextHop,
+  med,
+  localPref,
+  asPath,
+  origin,
+  originatorId,
+  frame,
+}: TsharkRoute): Record<string, unknown> {
+  const [ip = '', length = ''] = prefix.split('/');
+  const isVpn = nextHop.startsWith('RD+');
+  return {
+    from,
+    prefix: `${ip}/${Number(length) - (isVpn ? VPN_BITS : 0)}`,
+    nextHop: nextHop.replace('RD+', ''),
+    med,
+    localPref,
+    asPath,
+    origin: ORIGINS[Number(origin)],
+    originatorId,
+    frame,
+  };
+}
+
+const sortedRoutes = (routes: Record<string, unknown>[]): string[] => routes.map((route) => JSON.stringify(route)).sort();
 
 const NO_ARP = { requests: 0, perTarget: {}, replies: 0, answeredBy: {}, gratuitous: {}, probes: {} };
 

@@ -142,11 +142,19 @@ where('the bundled captures, packet by packet as tshark sees them (skipped where
   it.each(captures)('%s', async (path) => {
     const rows = tshark(path);
     const seen = new Map<number, Partial<Row>>();
+    /** The snaplen cut them within a header: tshark tells the fields before the cut. */
+    const cut = new Set<number>();
+    let ethernetAt = -1;
     const octets = readOctets(`${root}/${path}`);
     await eachPacket(octets, (packet, frame) => {
       const outer = seen.get(packet.frame);
+      if (packet.stop === 'truncated') cut.add(packet.frame);
+      // A packet of IP in a tunnel has the link layer of the frame.
+      const hasSameLink = outer !== undefined && packet.ethernetAt === ethernetAt;
+      ethernetAt = packet.ethernetAt;
       if (outer) {
         for (const [field, value] of Object.entries(describePacket(packet)) as [keyof Row, string][]) {
+          if (hasSameLink && (field.startsWith('eth.') || field === 'vlan.id')) continue;
           outer[field] = outer[field] === undefined ? value : `${outer[field]},${value}`;
         }
         return;
@@ -166,7 +174,7 @@ where('the bundled captures, packet by packet as tshark sees them (skipped where
       expect(ours, `frame ${row['frame.number']}`).toEqual(theirs);
       // And nothing that tshark sees is missing from ours.
       for (const field of ['arp.opcode', 'ip.src', 'ipv6.src', 'udp.srcport', 'tcp.srcport', 'wg.type', 'vlan.id'] as const) {
-        const isQuoted = /^(udp|tcp)\./.test(field) && quotes;
+        const isQuoted = /^(udp|tcp)\./.test(field) && (quotes || cut.has(Number(row['frame.number'])));
         if (row[field] !== '' && !(field in ours) && !isQuoted)
           expect.fail(`frame ${row['frame.number']}: tshark has ${field} ${row[field]}`);
       }

@@ -1,4 +1,5 @@
 import type { Options } from 'yargs';
+import { type ExpectedVia, parseExpectedVia } from '../diagnose/expectations.ts';
 import { confidences, severities } from '../diagnose/kind.ts';
 import { canonicalIp } from '../net/ip.ts';
 import { type KnownPeer, parsePublicKey } from '../track/wireguard/keys.ts';
@@ -47,6 +48,15 @@ export const wgPeer = {
   requiresArg: true,
   describe:
     'NAME=PUBLICKEY of a WireGuard peer, repeatable: recognises it in handshakes. Public keys only, from `wg show all peers` and `wg show all public-key`',
+} as const satisfies Options;
+
+export const expectVia = {
+  type: 'string',
+  array: true,
+  nargs: 1,
+  requiresArg: true,
+  describe:
+    'PREFIX=NEXTHOP, repeatable: by which next hop packets of the observed host to these addresses should go, as its routes say; compared with where they go',
 } as const satisfies Options;
 
 export const context = {
@@ -114,6 +124,15 @@ export function parsePeers(given: readonly string[] | undefined): KnownPeer[] {
     const publicKey = key === undefined ? undefined : parsePublicKey(key);
     if (!name || !publicKey) throw new UsageError(`--wg-peer: expected NAME=PUBLICKEY with a key of 44 base64 characters, got "${text}"`);
     return { name, publicKey };
+  });
+}
+
+/** The expectations of `--expect-via`. */
+export function parseExpectVia(given: readonly string[] | undefined): ExpectedVia[] {
+  return (given ?? []).map((text) => {
+    const parsed = parseExpectedVia(text);
+    if (typeof parsed === 'string') throw new UsageError(`--expect-via: ${parsed}, got "${text}"`);
+    return parsed;
   });
 }
 

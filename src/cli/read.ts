@@ -3,7 +3,7 @@ import type { RecordKind, RecordSink } from '../track/records.ts';
 import { namesOf } from './arguments.ts';
 import { contextOf } from './context-files.ts';
 import { Exit, type Io } from './io.ts';
-import { parseLocal, parseMaxRecords, parsePeers } from './options.ts';
+import { parseExpectVia, parseLocal, parseMaxRecords, parsePeers } from './options.ts';
 import { progressLine } from './progress.ts';
 
 /** Options of all commands that read captures. */
@@ -12,6 +12,7 @@ export interface ReadOptions {
   maxRecords: string;
   local?: string[] | undefined;
   wgPeer?: string[] | undefined;
+  expectVia?: string[] | undefined;
   context?: string[] | undefined;
   quiet: boolean;
   progress: 'auto' | 'always' | 'never';
@@ -29,6 +30,7 @@ export async function readCaptures(io: Io, given: ReadOptions, records: Readonly
     maxRecords: parseMaxRecords(given.maxRecords),
     local: parseLocal(given.local),
     wireguardPeers: parsePeers(given.wgPeer),
+    expectVia: parseExpectVia(given.expectVia),
     context: await contextOf(given.context, captures),
     ...(sink ? { sink } : {}),
   };

@@ -12,12 +12,16 @@ import { arpMultiMacAnswer, judgeMultiMac } from './arp-multi-mac-answer.ts';
 import { arpSenderMismatch, judgeMismatch, standIns } from './arp-sender-mismatch.ts';
 import { arpSpoofSuspect, judgeSpoof } from './arp-spoof-suspect.ts';
 import { answeredNetworks, arpUnanswered, judgeUnanswered } from './arp-unanswered.ts';
+import { diagnoseBgp } from './bgp.ts';
 import type { Findings } from './finding.ts';
 import { diagnoseGateways } from './gateway-mismatch.ts';
 import { icmpReplyWrongSource, judgeWrongEcho } from './icmp-reply-wrong-source.ts';
 import type { Knowledge } from './knowledge.ts';
 import { judgeNdpDuplicate, judgeNdpMultiMac, ndpDuplicateAddress, ndpMultiMacAnswer } from './ndp-answers.ts';
+import { diagnoseNextHops } from './next-hop-ignored.ts';
 import { areOneBond } from './one-machine.ts';
+import { diagnoseFlaps } from './route-flap.ts';
+import { diagnoseLoops } from './routing-loop.ts';
 import { udpReplyWrongSource, wrongReplies } from './udp-reply-wrong-source.ts';
 import { judgeLoneRealserver, judgeRealserver, vipAnsweredByRealserver } from './vip-answered-by-realserver.ts';
 import { judgeSplitBrain, vrrpSplitBrain } from './vrrp-split-brain.ts';
@@ -34,8 +38,11 @@ export function diagnose(knowledge: Knowledge, findings: Findings): void {
   const deliveries = diagnoseWays(knowledge, findings);
   diagnoseNeighbours(knowledge, findings, deliveries);
   diagnoseGateways(knowledge, findings);
+  diagnoseNextHops(knowledge, findings);
+  diagnoseFlaps(knowledge, findings, diagnoseLoops(knowledge, findings));
   diagnoseReplies(knowledge, findings);
   diagnoseWireguard(knowledge, findings);
+  diagnoseBgp(knowledge, findings);
 }
 
 /** @param deliveries findings that frames for an address arrive wrongly: by whose answer they do is one story with them */

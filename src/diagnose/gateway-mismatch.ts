@@ -7,13 +7,16 @@ import type { Redirect, Sent } from '../track/gateways.ts';
 import type { Address, Claim } from '../track/neighbourhood.ts';
 import { compareStamps } from '../track/stamp.ts';
 import { virtualMac } from '../wire/virtual-mac.ts';
+import { expectedVia } from './expectations.ts';
 import type { Findings } from './finding.ts';
 import type { Confidence, Draft, FindingKind, Remedy } from './kind.ts';
 import type { Knowledge } from './knowledge.ts';
+import type { ExpectedFrom } from './next-hop-expectation.ts';
 import { type Expected, expectedHops } from './next-hops.ts';
 import { areOneMachine, linksOfMac } from './one-machine.ts';
 import { count, mac, object, oneOf, text, textOrNull } from './schemas.ts';
 import { countText, FrameText, frameText, hedge, listText } from './text.ts';
+import { compareToTold, draftsOfTold, type Told } from './told-gateways.ts';
 
 /** Why frames go to another MAC, as far as is to be seen: a router said so, the host's neighbour table is wrong, or neither is shown. */
 export type MismatchCause = 'redirect' | 'neighbour' | 'unknown';
@@ -21,9 +24,11 @@ export type MismatchCause = 'redirect' | 'neighbour' | 'unknown';
 export interface GatewayMismatchDetails {
   expected: { ip: string; mac: string };
   observed: { ip: string | null; mac: string };
-  /** Who sends, by which interface. */
+  /** What says so: the host's routes, the user, or BGP in the capture. */
+  expectedFrom: ExpectedFrom;
+  /** Who sends, by which interface; null where the context does not know it. */
   host: string;
-  interface: string;
+  interface: string | null;
   packets: number;
   cause: MismatchCause;
 }
@@ -42,8 +47,9 @@ export const gatewayMismatch: FindingKind<GatewayMismatchDetails> = {
   details: object({
     expected: object({ ip: text, mac }),
     observed: object({ ip: textOrNull, mac }),
+    expectedFrom: oneOf('context', 'option', 'bgp'),
     host: text,
-    interface: text,
+    interface: textOrNull,
     packets: count,
     cause: oneOf('redirect', 'neighbour', 'unknown'),
   }),
@@ -51,8 +57,8 @@ export const gatewayMismatch: FindingKind<GatewayMismatchDetails> = {
     'The host’s routes name a gateway for the destination, but its frames carry the MAC of another machine: they take another way than the tables say, past ' +
     'what the gateway does for them (filters, NAT, tunnels), or nowhere.',
   provenBy: [
-    'By the host’s own rules and routes (`--context`) the destination is behind one gateway; the gateway’s MAC is in its ARP answers; the frames go to another MAC, ' +
-      'which answers for another address.',
+    'By the host’s own rules and routes (`--context`), by what the user says (`--expect-via`), or by BGP in the capture, the destination is behind one gateway; the gateway’s MAC is ' +
+      'in its ARP answers; the frames go to another MAC, which answers for another address.',
   ],
   seenFrom: ['The sending card, or a mirror of its segment, with Ethernet headers.', 'Not `-i any`: LINUX_SLL2 has no destination MAC.'],
   looksLike: [
@@ -73,21 +79,31 @@ const NEAR_SEC = 600;
 /** So many destinations are told one by one that take the same wrong way. */
 const MOST_TOLD = 16;
 
-/** Where frames of hosts that the context knows go, against where their routes send them. What takes the same way is one story. */
+/** Where frames go, against where the routes of their hosts, the user, or BGP send them. */
 export function diagnoseGateways(knowledge: Knowledge, findings: Findings): void {
-  for (const drafts of judgeGateways(knowledge)) {
-    const [first, ...others] = drafts.map((each) => findings.report(gatewayMismatch, each));
-    for (const other of others) findings.relate(first ?? other, other);
-  }
+  for (const drafts of judgeGateways(knowledge)) tell(drafts, findings);
+}
+
+/** What takes the same way is one story. */
+function tell(drafts: readonly Draft<GatewayMismatchDetails>[], findings: Findings): void {
+  const [first, ...others] = drafts.map((each) => findings.report(gatewayMismatch, each));
+  for (const other of others) findings.relate(first ?? other, other);
 }
 
 /** Findings by the way that their packets take, and should take. */
 function judgeGateways(knowledge: Knowledge): Draft<GatewayMismatchDetails>[][] {
-  const { gateways, context, neighbourhood } = knowledge;
+  const { gateways, context, neighbourhood, expectVia } = knowledge;
   if (!gateways.isActive) return [];
   const book = new Addresses(knowledge);
   const found: Mismatch[] = [];
+  const told: Told[] = [];
+  // Routes are judged as they stood at the first packet: what BGP says later changes nothing.
   gateways.judge(neighbourhood.news + context.version, (sent) => {
+    const isSaid = expectedVia(expectVia, sent.destination).length > 0;
+    const mismatched = isSaid || !context.ownerOfMac(sent.from)?.host.routes ? compareToTold(sent, book, knowledge) : undefined;
+    if (mismatched === 'right') return isSaid ? RIGHT : 'unknown';
+    if (mismatched) told.push(mismatched);
+    if (mismatched || isSaid) return mismatched ? 'wrong' : 'unknown';
     const verdict = compare(sent, book, knowledge);
     if (verdict === RIGHT) return RIGHT;
     if (verdict) found.push(verdict);
@@ -108,9 +124,10 @@ function judgeGateways(knowledge: Knowledge): Draft<GatewayMismatchDetails>[][] 
     } else same.push(mismatch);
     byWay.set(key, same);
   }
-  return [...byWay.values()]
+  const byRoutes = [...byWay.values()]
     .filter(([first]) => first && !isRouteChange(first, knowledge))
     .map((same) => same.slice(0, MOST_TOLD).map((each, i) => draft(each, i === 0 ? same.length - MOST_TOLD : 0)));
+  return [...byRoutes, ...draftsOfTold(told)];
 }
 
 /** All went to one gateway first, and all to the other one since, wherever it was to go: the route was changed, and the context is of the other time. */
@@ -145,7 +162,7 @@ interface Mismatch {
 }
 
 /** What shows that an address has a MAC: an answer or announcement in the capture, or the context. */
-interface Witness {
+export interface Witness {
   mac: Mac;
   claim: Claim | undefined;
 }
@@ -221,9 +238,11 @@ const redirectOf = (redirect: Redirect | undefined, { last }: Sent): Redirect | 
   redirect && redirect.stamp.at <= last.at ? redirect : undefined;
 
 /** Which MACs addresses have, by the capture and by the context. Made for each judgement, when something has to be looked up. */
-class Addresses {
+export class Addresses {
   private readonly knowledge: Knowledge;
   private byIp: Map<string, Address[]> | undefined;
+  private speakers: readonly string[] | undefined;
+  private readonly speakersOf = new Map<Mac, readonly string[]>();
 
   constructor(knowledge: Knowledge) {
     this.knowledge = knowledge;
@@ -267,6 +286,26 @@ class Addresses {
       context.ownerOfMac(sender)?.link.addresses.some((own) => own.ip.includes(':') === ip.includes(':')) ?? false;
     const byFamily = (a: { ip: string }, b: { ip: string }): number => Number(isSeen(b)) - Number(isSeen(a)) || compareIps(a.ip, b.ip);
     return [...claimed.sort(byFamily), ...told.sort(byFamily)][0];
+  }
+
+  /** Whether the MAC asks with the address, answers for it, or announces it. */
+  uses(of: Mac, ip: string): boolean {
+    return this.of(ip).some(({ claims, askedWith }) => claims.has(of) || askedWith?.has(of));
+  }
+
+  /** The address with which the MAC asks for others. */
+  askerOf(of: Mac): string | undefined {
+    return this.knowledge.neighbourhood.list.find(({ askedWith }) => askedWith?.has(of))?.ip;
+  }
+
+  /** Addresses of the machine with this MAC that speak BGP. */
+  speakersAt(of: Mac): readonly string[] {
+    const known = this.speakersOf.get(of);
+    if (known) return known;
+    this.speakers ??= [...new Set(this.knowledge.bgp.sessions.filter(({ path }) => path === 0).flatMap(({ a, b }) => [a.ip, b.ip]))];
+    const own = this.speakers.filter((ip) => this.uses(of, ip));
+    this.speakersOf.set(of, own);
+    return own;
   }
 
   private of(ip: string): readonly Address[] {
@@ -342,6 +381,7 @@ function draft(mismatch: Mismatch, untold: number): Draft<GatewayMismatchDetails
     details: {
       expected: { ip: gateway, mac: macText(gatewayMac) },
       observed: { ip: other?.ip ?? null, mac: macText(sent.to) },
+      expectedFrom: 'context',
       host: host.name,
       interface: device,
       packets,

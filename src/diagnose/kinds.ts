@@ -6,11 +6,18 @@ import { arpMultiMacAnswer } from './arp-multi-mac-answer.ts';
 import { arpSenderMismatch } from './arp-sender-mismatch.ts';
 import { arpSpoofSuspect } from './arp-spoof-suspect.ts';
 import { arpUnanswered } from './arp-unanswered.ts';
+import { bgpNextHopUnreachable } from './bgp-next-hop-unreachable.ts';
+import { bgpRecursiveRoute } from './bgp-recursive-route.ts';
+import { bgpSessionNotEstablished } from './bgp-session-not-established.ts';
+import { bgpSessionReset } from './bgp-session-reset.ts';
 import { gatewayMismatch } from './gateway-mismatch.ts';
 import { icmpReplyWrongSource } from './icmp-reply-wrong-source.ts';
 import { interfaceAsymmetry } from './interface-asymmetry.ts';
 import type { FindingKind } from './kind.ts';
 import { ndpDuplicateAddress, ndpMultiMacAnswer } from './ndp-answers.ts';
+import { nextHopIgnored } from './next-hop-ignored.ts';
+import { routeFlap } from './route-flap.ts';
+import { routingLoop } from './routing-loop.ts';
 import { udpReplyWrongSource } from './udp-reply-wrong-source.ts';
 import { vipAnsweredByRealserver } from './vip-answered-by-realserver.ts';
 import { vrrpSplitBrain } from './vrrp-split-brain.ts';
@@ -38,6 +45,9 @@ export const findingKinds: readonly Omit<FindingKind, 'of'>[] = [
   wrongInterfaceDelivery,
   interfaceAsymmetry,
   gatewayMismatch,
+  nextHopIgnored,
+  routeFlap,
+  routingLoop,
   udpReplyWrongSource,
   icmpReplyWrongSource,
   wireguardEndpointDrift,
@@ -47,6 +57,10 @@ export const findingKinds: readonly Omit<FindingKind, 'of'>[] = [
   wireguardSharedKey,
   wireguardEndpointFlap,
   wireguardHandshakeUnanswered,
+  bgpSessionNotEstablished,
+  bgpSessionReset,
+  bgpNextHopUnreachable,
+  bgpRecursiveRoute,
 ];
 
 const byName: ReadonlyMap<string, Omit<FindingKind, 'of'>> = new Map(findingKinds.map((each) => [each.kind, each]));

@@ -3,6 +3,7 @@ import { Analyzer } from '../analyzer.ts';
 import { CaptureInput } from '../capture/input.ts';
 import type { LiveSource } from '../capture/live.ts';
 import { Context } from '../context/context.ts';
+import type { ExpectedVia } from '../diagnose/expectations.ts';
 import type { Finding } from '../diagnose/finding.ts';
 import { InterfaceRegistry } from '../frame.ts';
 import type { RecordStore } from '../track/records.ts';
@@ -25,6 +26,8 @@ export interface Pulse {
 
 export interface SessionOptions extends Partial<TrackerOptions> {
   pulse: Pulse;
+  /** By which next hops packets should go, as the user says it. */
+  expectVia?: readonly ExpectedVia[];
   records: RecordStore;
   /** Findings that the user wants to see. */
   isShown: (finding: Finding) => boolean;
@@ -106,7 +109,7 @@ export class LiveSession {
   private wakeUp: (() => void) | undefined;
 
   constructor(sources: readonly LiveSource[], options: SessionOptions) {
-    const { local = [], wireguardPeers = [], context = new Context(), interfaceName, recorder } = options;
+    const { local = [], wireguardPeers = [], expectVia = [], context = new Context(), interfaceName, recorder } = options;
     this.context = context;
     this.sources = sources;
     this.options = options;
@@ -117,6 +120,7 @@ export class LiveSession {
     this.analyzer = new Analyzer(this.inputs, options.records, {
       local,
       wireguardPeers,
+      expectVia,
       context,
       ...(interfaceName ? { interfaceName } : {}),
       ...(recorder ? { keep: (input) => recorder.frame(input.frame, input.frameOffset) } : {}),

@@ -26,7 +26,7 @@ const line = (value: object): string => {
 export const inputLine = (input: JsonInput, position: number, backend?: LiveBackend): string =>
   line({ type: 'input', input: position, ...(backend === undefined ? {} : { backend }), ...input });
 
-/** A record, as it stands in the document, but what it calls `type` is `icmpType`, `wireguardType` here: `type` tells the lines apart. */
+/** A record, as it stands in the document, but what it calls `type` is `icmpType`, `wireguardType`, `bgpType` here: `type` tells the lines apart. */
 export function recordLine<K extends RecordKind>(kind: K, record: RecordKinds[K]): string {
   const entries = Object.entries(recordOf(kind, record)).map(([name, value]) => [name === 'type' ? ownType(kind) : name, value]);
   return line({ type: 'record', record: kind, ...Object.fromEntries(entries) });

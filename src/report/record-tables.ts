@@ -1,9 +1,18 @@
+import { bgpText } from './bgp.ts';
 import { FIXED_SPACE, fittingTable, MAY_BREAK } from './fitting-table.ts';
+import { gatewaysText } from './gateways.ts';
 import { endpointOf, type JsonRecord } from './records.ts';
+import { traceroutesText } from './traceroutes.ts';
 import { bytesText } from './units.ts';
 
 /** What `show` prints for people: a table a kind of record. */
-export type ShownKind = 'arp' | 'udp' | 'wireguard' | 'icmp' | 'hosts' | 'interfaces';
+export type ShownKind = TableKind | keyof typeof TEXTS;
+
+/** One table, a row a record. */
+type TableKind = 'arp' | 'udp' | 'wireguard' | 'icmp' | 'hosts' | 'interfaces';
+
+/** Kinds with a form of their own. */
+const TEXTS = { traceroutes: traceroutesText, gateways: gatewaysText, bgp: bgpText } as const;
 
 interface Column {
   head: string;
@@ -61,7 +70,7 @@ function timeColumn(records: readonly JsonRecord[]): Column {
   return { head: 'UTC', cell: ({ time }) => (typeof time === 'string' ? `${time.slice(0, 10)} ${clock(time)}` : '') };
 }
 
-const COLUMNS: Record<ShownKind, (records: readonly JsonRecord[]) => Column[]> = {
+const COLUMNS: Record<TableKind, (records: readonly JsonRecord[]) => Column[]> = {
   arp: (records) => [
     frame,
     timeColumn(records),
@@ -200,6 +209,11 @@ const range = (first: unknown, last: unknown): string => (first === last ? textO
 
 /** A table of records, of at most `width` columns where that can be; columns that are empty for all records, or say the usual of all, are left out. */
 export function recordTable(kind: ShownKind, records: readonly JsonRecord[], width: number): string {
+  if (kind in TEXTS) return TEXTS[kind as keyof typeof TEXTS](records, width);
+  return tableOf(kind as TableKind, records, width);
+}
+
+function tableOf(kind: TableKind, records: readonly JsonRecord[], width: number): string {
   const columns = COLUMNS[kind](records).map(({ head, cell }) => ({ head, cells: records.map(cell) }));
   return fittingTable(
     columns.filter(({ head, cells }) => cells.some((cell) => cell !== '' && !(head === 'protocol' && cell === 'arp'))),

@@ -13,6 +13,9 @@ import type { FullEndpoint } from '../track/wireguard/peers.ts';
 import type { WrongSource } from '../track/wrong-sources.ts';
 import { pathNames } from '../wire/encapsulation.ts';
 import { indexText } from '../wire/wireguard.ts';
+import { bgpPlace, bgpRecord } from './bgp.ts';
+import { gatewayRecord } from './gateways.ts';
+import { tracerouteRecord } from './traceroutes.ts';
 
 /** Records in the form of the JSON document: plain values, in the order of their first frames. */
 export type JsonRecord = Record<string, unknown>;
@@ -46,6 +49,9 @@ const placeOf: { [K in RecordKind]: (record: RecordKinds[K]) => { input: number;
   arp: ({ first }) => first,
   udp: ({ input, firstFrame }) => ({ input, frame: firstFrame }),
   icmp: ({ stamp }) => stamp,
+  traceroutes: ({ first }) => first,
+  gateways: ({ first }) => first,
+  bgp: bgpPlace,
   wireguard: (record) => {
     if ('handshake' in record) return record.handshake.initiations[0] ?? record.handshake.latest;
     if ('cookie' in record) return record.cookie.stamp;
@@ -53,7 +59,15 @@ const placeOf: { [K in RecordKind]: (record: RecordKinds[K]) => { input: number;
   },
 };
 
-const makers: Makers = { arp: arpRecord, udp: udpRecord, icmp: icmpRecord, wireguard: wireguardRecord };
+const makers: Makers = {
+  arp: arpRecord,
+  udp: udpRecord,
+  icmp: icmpRecord,
+  wireguard: wireguardRecord,
+  traceroutes: tracerouteRecord,
+  gateways: gatewayRecord,
+  bgp: bgpRecord,
+};
 
 function arpRecord(exchange: Exchange): JsonRecord {
   const { protocol, kind, first, vlans, requests, asker, target, replies, path } = exchange;

@@ -15,6 +15,7 @@ import {
   textOrNull,
   truth,
 } from '../diagnose/schemas.ts';
+import { DECIDING_STEPS } from '../track/bgp/route.ts';
 import { recordKinds } from '../track/records.ts';
 import { SCHEMA_VERSION } from '../version.ts';
 import { ownType } from './ndjson.ts';
@@ -167,11 +168,135 @@ const wireguardRecord: Schema = {
   ],
 };
 
+const tracerouteRecord = object({
+  input: count,
+  encapsulation: list(text),
+  source: text,
+  destination: text,
+  protocol: { enum: ['icmp', 'udp', 'tcp'] },
+  firstFrame: natural,
+  lastFrame: natural,
+  probes: count,
+  hops: list(
+    object({
+      ttl: natural,
+      addresses: list(
+        object({
+          ip: text,
+          replies: count,
+          rttMs: orNull(object({ min: number, avg: number, max: number })),
+          replyTtl: count,
+          refusal: textOrNull,
+          mpls: list(object({ label: count, trafficClass: count, ttl: count })),
+        }),
+      ),
+      sent: count,
+      lost: count,
+      ecmp: { type: 'boolean' },
+      mtu: numberOrNull,
+    }),
+  ),
+  reached: { type: 'boolean' },
+});
+
+const gatewayRecord = object({
+  input: count,
+  encapsulation: list(text),
+  destination: text,
+  mac: macOrNull,
+  ip: textOrNull,
+  interface: interfaceName,
+  packets: count,
+  bytes: count,
+  firstFrame: natural,
+});
+
+const bgpState: Schema = { enum: ['connect', 'open-sent', 'open-confirm', 'established', 'idle'] };
+
+const bgpRecord: Schema = {
+  oneOf: [
+    object({
+      type: { enum: ['session'] },
+      input: count,
+      encapsulation: list(text),
+      a: text,
+      b: text,
+      asA: numberOrNull,
+      asB: numberOrNull,
+      idA: textOrNull,
+      idB: textOrNull,
+      holdTime: numberOrNull,
+      state: orNull(object({ state: bgpState, frame: natural })),
+      states: list(object({ state: bgpState, frame: natural, time: textOrNull })),
+      established: count,
+      resets: count,
+      attempts: count,
+      refusal: orNull(object({ from: text, kind: { enum: ['rst', 'icmp'] }, text, frame: natural })),
+      ttlExceeded: orNull(object({ from: text, sender: text, frame: natural })),
+      notifications: list(object({ from: text, code: count, subcode: count, text, message: textOrNull, frame: natural })),
+      updates: list(count),
+      retransmissions: list(count),
+      partial: truth,
+      firstFrame: natural,
+      lastFrame: natural,
+    }),
+    object({
+      type: { enum: ['route'] },
+      input: count,
+      encapsulation: list(text),
+      from: text,
+      to: text,
+      family: text,
+      prefix: text,
+      rd: textOrNull,
+      pathId: numberOrNull,
+      nextHop: textOrNull,
+      asPath: list(count),
+      asPathText: text,
+      origin: { enum: ['igp', 'egp', 'incomplete', null] },
+      med: numberOrNull,
+      localPref: numberOrNull,
+      communities: list(text),
+      extendedCommunities: list(text),
+      largeCommunities: list(text),
+      atomicAggregate: truth,
+      aggregator: orNull(object({ as: count, ip: text })),
+      originatorId: textOrNull,
+      clusterList: list(text),
+      ignored: { enum: ['own-as', 'own-originator-id', 'own-cluster-id', 'own-next-hop', null] },
+      assumed: truth,
+      frame: natural,
+      ended: { enum: ['withdrawn', 'replaced', 'session', null] },
+      endedFrame: naturalOrNull,
+      withdrawnFrame: naturalOrNull,
+    }),
+    object({
+      type: { enum: ['best'] },
+      input: count,
+      encapsulation: list(text),
+      router: list(text),
+      family: text,
+      prefix: text,
+      rd: textOrNull,
+      from: text,
+      nextHop: textOrNull,
+      decidingStep: { enum: [...DECIDING_STEPS, null] },
+      candidates: list(object({ from: text, nextHop: textOrNull, pathId: numberOrNull })),
+      complete: truth,
+      frame: natural,
+      untilFrame: naturalOrNull,
+    }),
+  ],
+};
+
 const records: Record<(typeof recordKinds)[number], Schema> = {
   arp: arpRecord,
   udp: udpRecord,
   icmp: icmpRecord,
   wireguard: wireguardRecord,
+  traceroutes: tracerouteRecord,
+  gateways: gatewayRecord,
+  bgp: bgpRecord,
 };
 
 const DRAFT = 'https://json-schema.org/draft/2020-12/schema';

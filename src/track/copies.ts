@@ -6,6 +6,8 @@ const SLOTS = 4096;
 const MASK = SLOTS - 1;
 /** Octets of the payload that are compared: counters and identifiers of all protocols that matter stand in them. */
 const SAMPLE = 16;
+/** Of ICMP: errors differ in what they quote behind the IP header, which takes up to 40 octets; nothing else may tell them apart, not even their checksums. */
+const ICMP_SAMPLE = 56;
 
 /**
  * Tells packets that were sighted before: the same IP packet but for what a hop changes (TTL, checksums, MACs, tags). A small table in which
@@ -44,7 +46,8 @@ export function fingerprint(packet: Packet): number {
   } else {
     for (let i = 8; i < IPV6_DESTINATION + 16; i += 4) print = mix(print, view.getInt32(ipAt + i));
   }
-  const end = payloadAt + Math.min(packet.payloadCaptured, SAMPLE);
+  const isIcmp = packet.transport === IpProtocol.Icmp || packet.transport === IpProtocol.Icmpv6;
+  const end = payloadAt + Math.min(packet.payloadCaptured, isIcmp ? ICMP_SAMPLE : SAMPLE);
   for (let at = payloadAt; at + 4 <= end; at += 4) print = mix(print, view.getInt32(at));
   return print;
 }

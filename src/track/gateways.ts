@@ -1,7 +1,8 @@
 import type { Context } from '../context/context.ts';
 import type { Host } from '../context/host.ts';
-import { ipv4Text, ipv6Text, ipv6WordsText } from '../net/ip.ts';
-import type { Mac } from '../net/mac.ts';
+import { everything, familyOf, parsePrefix } from '../context/prefix.ts';
+import { ipv4Text, ipv6Text, ipv6WordsText, ipWords } from '../net/ip.ts';
+import { type Mac, readMac } from '../net/mac.ts';
 import { IcmpType, Icmpv6Type, QuotedPacket } from '../wire/icmp.ts';
 import { IPV6_DESTINATION, IpProtocol, type Packet } from '../wire/packet.ts';
 import { BoundedMap } from './bounded-map.ts';
@@ -13,10 +14,11 @@ import { NONE, Table } from './table.ts';
 const LIMIT = 16_384;
 const MOST_CARDS = 256;
 const MOST_REDIRECTS = 1024;
+const MOST_REFUSALS = 1024;
 
 /*
- * The key: place of the card in `cards` | destination MAC 2 | protocol | ports | source 4 | destination 4; own words: packets, settled, the stamps of the first and
- * the last packet.
+ * The key: place of the card in `cards` | destination MAC 2 | protocol | ports | source 4 | destination 4; own words: packets, settled, the stamps
+ * of the first and the last packet.
  */
 const CARD = 0;
 const TO = 1;
@@ -58,12 +60,31 @@ export interface Redirect {
   stamp: Stamp;
 }
 
+/** A router said that it cannot deliver what a host sent to a destination (ICMP unreachable). */
+export interface Refusal {
+  by: string;
+  /** In the words of the RFC: `host unreachable`. */
+  reason: string;
+  stamp: Stamp;
+}
+
 /**
- * To which MACs hosts of the context send what is for whom. Only where a context has routes to compare it with, and only on Ethernet: it alone shows where frames
- * go. Costs nothing without.
+ * Addresses of which the user says by which next hop packets go there: where the prefix begins, and which bits count; in four words, as addresses
+ * in a table.
+ */
+interface Expected {
+  words: Int32Array;
+  mask: Int32Array;
+}
+
+/**
+ * To which MACs hosts send what is for whom: hosts of the context, where it has routes to compare it with; whoever sends to addresses of which the
+ * user says how they are reached; speakers of BGP. Only on Ethernet: it alone shows where frames go. Costs nothing without.
  */
 export class GatewayTracker {
   private readonly redirects = new BoundedMap<string, Redirect>(MOST_REDIRECTS);
+  private readonly refusals = new BoundedMap<string, Refusal>(MOST_REFUSALS);
+  private readonly expected: readonly Expected[];
   private readonly clock: Packet;
   private readonly quote = new QuotedPacket();
   /** How many redirects there were. */
@@ -78,8 +99,11 @@ export class GatewayTracker {
   /** What the routing of all hosts was, as text. */
   private routing = '';
 
-  constructor(clock: Packet) {
+  /** @param expected prefixes, canonical, of which the user says by which next hop packets go there */
+  constructor(clock: Packet, expected: readonly string[] = []) {
     this.clock = clock;
+    this.expected = expected.map(expectedOf);
+    if (expected.length > 0) this.start();
   }
 
   get isActive(): boolean {
@@ -87,7 +111,7 @@ export class GatewayTracker {
   }
 
   get size(): number {
-    return (this.table?.size ?? 0) + this.redirects.size;
+    return (this.table?.size ?? 0) + this.redirects.size + this.refusals.size;
   }
 
   get evicted(): number {
@@ -99,11 +123,25 @@ export class GatewayTracker {
     const routed = hosts.filter(({ routes }) => routes?.some(({ nextHops }) => nextHops.some(({ gateway }) => gateway !== null)));
     for (const { links } of routed) for (const { mac, type } of links) if (mac > 0 && type !== 'loopback') this.addCard(mac);
     if (this.cards.length === 0) return;
-    this.table ??= new Table({ words: KEY_WORDS, own: OWN_WORDS, limit: LIMIT, idleSec: Number.POSITIVE_INFINITY, clock: this.clock });
+    const table = this.start();
     this.looksAtPorts = routed.some(({ rules }) => rules?.some(({ sourcePorts, destinationPorts }) => sourcePorts ?? destinationPorts));
     const routing = JSON.stringify(routed.map(routingOf));
-    if (this.routing !== '' && routing !== this.routing) this.table.clear();
+    if (this.routing !== '' && routing !== this.routing) table.clear();
     this.routing = routing;
+  }
+
+  /** A packet of BGP: who speaks it is told where to send. */
+  follow({ ethernetAt, view }: Packet): void {
+    if (ethernetAt < 0) return;
+    this.start();
+    if (this.cardAt(view, ethernetAt + 6) < 0) this.addCard(readMac(view, ethernetAt + 6));
+  }
+
+  /** An ICMP error and what it quotes; called while `isActive`. */
+  refused({ sourceIp, destinationIp }: QuotedPacket, reason: string, packet: Packet): void {
+    if (!REFUSAL.test(reason)) return;
+    this.noted++;
+    this.refusals.set(`${sourceIp}|${destinationIp}`, { by: packet.sourceIp, reason, stamp: stampOf(packet) });
   }
 
   /** An IP packet that is in no tunnel. */
@@ -116,7 +154,8 @@ export class GatewayTracker {
       (transport === IpProtocol.Icmpv6 && icmpType === Icmpv6Type.Redirect)
     )
       this.redirect(packet);
-    const card = this.cardAt(view, ethernetAt + 6);
+    let card = this.cardAt(view, ethernetAt + 6);
+    if (card < 0 && this.expected.length > 0) card = this.expectedCard(packet);
     if (card < 0 || (view.getUint8(ethernetAt) & 1) === 1 || isToGroup(packet)) return;
     if (this.looksAtPorts && packet.transport === 0) return;
     const { key } = table;
@@ -138,7 +177,8 @@ export class GatewayTracker {
   }
 
   /**
-   * Has everything judged that was sent, the oldest first. What went right is not asked for again, and what cannot be told not until something is new.
+   * Has everything judged that was sent, the oldest first. What went right is not asked for again, and what cannot be told not until something is
+   * new.
    * @param news changes whenever something is known that was not before
    */
   judge(news: number, verdictOf: (sent: Sent) => 'right' | 'wrong' | 'unknown'): void {
@@ -154,11 +194,15 @@ export class GatewayTracker {
     }
   }
 
-  /** Packets of the same source for the same destination that went to another MAC. */
-  sentElsewhere({ id, to }: Sent): Sent[] {
+  /**
+   * Packets of the same source for the same destination that went to another MAC.
+   * @param byAny whichever card sent them
+   */
+  sentElsewhere({ id, to }: Sent, byAny = false): Sent[] {
     const { table } = this;
     if (!table) return [];
-    const isOfSame = (other: number): boolean => [CARD, ...ADDRESSES].every((i) => table.keyWord(other, i) === table.keyWord(id, i));
+    const same = byAny ? ADDRESSES : [CARD, ...ADDRESSES];
+    const isOfSame = (other: number): boolean => same.every((i) => table.keyWord(other, i) === table.keyWord(id, i));
     return table
       .ids()
       .filter(isOfSame)
@@ -167,7 +211,8 @@ export class GatewayTracker {
   }
 
   /**
-   * When the card of these frames sent to this MAC, to any of the destinations that count: first and last time, in seconds; undefined where it did not.
+   * When the card of these frames sent to this MAC, to any of the destinations that count: first and last time, in seconds; undefined where it did
+   * not.
    */
   timesOf({ id }: Pick<Sent, 'id'>, to: Mac, counts: (destination: string) => boolean): { first: number; last: number } | undefined {
     const { table } = this;
@@ -187,10 +232,33 @@ export class GatewayTracker {
     return this.redirects.get(`${source}|${destination}`);
   }
 
+  /** Who said that it cannot be delivered. */
+  refusalFor(source: string, destination: string): Refusal | undefined {
+    return this.refusals.get(`${source}|${destination}`);
+  }
+
   /** The capture's time starts anew. */
   reset(): void {
     this.table?.clear();
     this.redirects.clear();
+    this.refusals.clear();
+  }
+
+  private start(): Table {
+    this.table ??= new Table({ words: KEY_WORDS, own: OWN_WORDS, limit: LIMIT, idleSec: Number.POSITIVE_INFINITY, clock: this.clock });
+    return this.table;
+  }
+
+  /** The sender of a packet to an expected destination becomes a card that is followed. */
+  private expectedCard(packet: Packet): number {
+    writeAddress(DESTINATION_WORDS, 0, packet, false);
+    const isExpected = this.expected.some(({ words, mask }) => {
+      for (let i = 0; i < 4; i++) if (((DESTINATION_WORDS[i] ?? 0) & (mask[i] ?? 0)) !== words[i]) return false;
+      return true;
+    });
+    if (!isExpected) return NONE;
+    this.addCard(packet.sourceMac);
+    return this.cardAt(packet.view, packet.ethernetAt + 6);
   }
 
   private addCard(mac: Mac): void {
@@ -244,13 +312,30 @@ export class GatewayTracker {
 }
 
 /*
- * Redirects: of ICMP the gateway stands behind the checksum, then the quoted packet; of ICMPv6 (type 137) behind four reserved octets target and destination.
+ * Redirects: of ICMP the gateway stands behind the checksum, then the quoted packet; of ICMPv6 (type 137) behind four reserved octets target and
+ * destination.
  */
 const REDIRECT_GATEWAY = 4;
 const REDIRECT_LENGTH = 8;
 const REDIRECT6_TARGET = 8;
 const REDIRECT6_DESTINATION = 24;
 const REDIRECT6_LENGTH = 40;
+
+const DESTINATION_WORDS = new Int32Array(4);
+
+/** What ICMP says of a destination, not of a port or a protocol there. */
+const REFUSAL = /^(network|host|address|no route|communication|reject)/;
+
+function expectedOf(prefix: string): Expected {
+  const family = familyOf(prefix);
+  const { ip, length } = parsePrefix(prefix, family) ?? everything(family);
+  const bits = family === 4 ? 96 + length : length;
+  const mask = Int32Array.from([0, 1, 2, 3], (i) => {
+    const kept = Math.min(32, Math.max(0, bits - 32 * i));
+    return kept === 0 ? 0 : 0xffff_ffff << (32 - kept);
+  });
+  return { mask, words: Int32Array.from(ipWords(ip), (word, i) => word & (mask[i] ?? 0)) };
+}
 
 const MOST_COUNTED = 2 ** 31 - 1;
 const RIGHT = 1;

@@ -74,6 +74,8 @@ export interface IcmpEvents {
   error(make: () => IcmpError): void;
   /** Nothing listens on the port of the quoted packet. */
   portUnreachable(quote: QuotedPacket, packet: Packet): void;
+  /** Any error, and what it quotes. */
+  quoted(quote: QuotedPacket, reason: string, packet: Packet): void;
   /** Any error that says that the quoted packet did not arrive. */
   undeliverable(quote: QuotedPacket, reason: string, packet: Packet): void;
 }
@@ -222,6 +224,7 @@ export class IcmpTracker {
       about: hasQuote ? aboutOf(quote) : null,
     }));
     if (!hasQuote) return;
+    this.events.quoted(quote, icmpErrorText(packet), packet);
     const { icmpType, icmpCode, transport } = packet;
     const isV6 = transport === IpProtocol.Icmpv6;
     const isUnreachable = icmpType === (isV6 ? Icmpv6Type.Unreachable : IcmpType.Unreachable);

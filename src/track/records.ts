@@ -1,5 +1,9 @@
+import type { BestPath, BgpRoute } from './bgp/route.ts';
+import type { BgpSession } from './bgp/session.ts';
 import type { Exchange } from './exchange.ts';
+import type { Handover } from './handovers.ts';
 import type { IcmpError } from './icmp.ts';
+import type { Traceroute } from './traceroute/traceroute.ts';
 import type { UdpConversation } from './udp.ts';
 import type { CookieReply, Handshake } from './wireguard/handshake.ts';
 import type { Session } from './wireguard/sessions.ts';
@@ -10,12 +14,17 @@ export interface RecordKinds {
   udp: UdpConversation;
   icmp: IcmpError;
   wireguard: WireguardRecord;
+  traceroutes: Traceroute;
+  gateways: Handover;
+  bgp: BgpRecord;
 }
 
 export type WireguardRecord = { handshake: Handshake } | { session: Session } | { cookie: CookieReply };
 
+export type BgpRecord = { session: BgpSession } | { route: BgpRoute } | { best: BestPath };
+
 export type RecordKind = keyof RecordKinds;
-export const recordKinds: readonly RecordKind[] = ['arp', 'udp', 'wireguard', 'icmp'];
+export const recordKinds: readonly RecordKind[] = ['arp', 'udp', 'wireguard', 'icmp', 'traceroutes', 'gateways', 'bgp'];
 
 /** Takes records as they are complete, instead of their being kept. */
 export interface RecordSink {
@@ -27,8 +36,16 @@ export interface RecordSink {
 
 /** Keeps records up to a limit for each kind, or hands all of them on, and counts them. */
 export class RecordStore {
-  readonly kept: { [K in RecordKind]: RecordKinds[K][] } = { arp: [], udp: [], icmp: [], wireguard: [] };
-  readonly counts: Record<RecordKind, number> = { arp: 0, udp: 0, icmp: 0, wireguard: 0 };
+  readonly kept: { [K in RecordKind]: RecordKinds[K][] } = {
+    arp: [],
+    udp: [],
+    icmp: [],
+    wireguard: [],
+    traceroutes: [],
+    gateways: [],
+    bgp: [],
+  };
+  readonly counts: Record<RecordKind, number> = { arp: 0, udp: 0, icmp: 0, wireguard: 0, traceroutes: 0, gateways: 0, bgp: 0 };
   private readonly most: number;
   private readonly wanted: ReadonlySet<RecordKind>;
   private readonly sink: RecordSink | undefined;
@@ -50,6 +67,22 @@ export class RecordStore {
     if (!this.wanted.has(kind)) return;
     if (this.sink) this.sink.take(kind, make());
     else if (this.kept[kind].length < this.most) this.kept[kind].push(make());
+  }
+
+  /**
+   * A record without which the others of its kind say little, and of which there are few: where the limit is reached, the last one that is
+   * `less` gives its place.
+   */
+  addFirst<K extends RecordKind>(kind: K, make: () => RecordKinds[K], isLess: (record: RecordKinds[K]) => boolean): void {
+    const kept: RecordKinds[K][] = this.kept[kind];
+    const isFull = this.sink === undefined && this.wanted.has(kind) && kept.length >= this.most;
+    const at = isFull ? kept.findLastIndex(isLess) : -1;
+    if (at < 0) {
+      this.add(kind, make);
+      return;
+    }
+    this.counts[kind]++;
+    kept[at] = make();
   }
 
   /** How many records the limit leaves out, of all kinds. */

@@ -1,19 +1,24 @@
 import type { Context } from '../context/context.ts';
 import { Direction } from '../frame.ts';
 import { ipWords } from '../net/ip.ts';
-import { Icmpv6Type } from '../wire/icmp.ts';
-import { IpProtocol, type Packet } from '../wire/packet.ts';
+import { Icmpv6Type, type QuotedPacket } from '../wire/icmp.ts';
+import { Inner, IpProtocol, type Packet } from '../wire/packet.ts';
 import { isRedundancy } from '../wire/redundancy.ts';
 import { TcpFlag } from '../wire/tcp.ts';
+import { AnswerWatch } from './answers.ts';
 import { ArpTracker } from './arp.ts';
+import { BGP_PORT, BgpTracker } from './bgp/tracker.ts';
 import { CopyDetector } from './copies.ts';
 import { DeliveryTracker } from './deliveries.ts';
 import { isSameAddress } from './flows.ts';
 import { FragmentTracker } from './fragments.ts';
 import { GatewayTracker } from './gateways.ts';
+import { HandoverTracker } from './handovers.ts';
 import { IcmpTracker } from './icmp.ts';
+import { IgpWatch, mayBeIgp } from './igp.ts';
 import type { InterfaceTracker } from './interfaces.ts';
 import { KinshipTracker, mayNameSender } from './kinship.ts';
+import { LoopTracker } from './loops.ts';
 import { MismatchTracker } from './mismatches.ts';
 import { NdpTracker } from './ndp.ts';
 import { Neighbourhood } from './neighbourhood.ts';
@@ -21,6 +26,8 @@ import { OwnMacs } from './own-macs.ts';
 import type { RecordStore } from './records.ts';
 import { RedundancyTracker } from './redundancy.ts';
 import { RelayWatch } from './relay.ts';
+import { MOST_PROBE_TTL, TracerouteTracker } from './traceroute/tracker.ts';
+import { TunnelEnds } from './tunnel-ends.ts';
 import { UdpTracker } from './udp.ts';
 import { WayTracker } from './ways.ts';
 import { type KnownPeer, PeerKeys, parsePublicKey } from './wireguard/keys.ts';
@@ -59,6 +66,17 @@ export class Trackers {
   readonly gateways: GatewayTracker;
   /** Whether frames arrive at the interfaces that have their addresses. */
   readonly deliveries: DeliveryTracker;
+  /** To whom what is for beyond the link was handed. */
+  readonly handovers: HandoverTracker;
+  readonly traceroutes: TracerouteTracker;
+  readonly loops: LoopTracker;
+  readonly bgp: BgpTracker;
+  /** Which routing protocols besides BGP there are. */
+  readonly igp = new IgpWatch();
+  /** Who answers routers that speak BGP. */
+  readonly answers: AnswerWatch;
+  /** Which tunnels carry BGP. */
+  readonly tunnelEnds = new TunnelEnds();
   private readonly fragments: FragmentTracker;
   private readonly copies = new CopyDetector();
   private readonly interfaces: InterfaceTracker;
@@ -73,14 +91,23 @@ export class Trackers {
   /** What trackers pushed out that a restart replaced. */
   private evictedBefore = 0;
 
-  /** @param clock the one packet that will be observed */
-  constructor(clock: Packet, interfaces: InterfaceTracker, records: RecordStore, { local, wireguardPeers, context }: TrackerOptions) {
+  /**
+   * @param clock the one packet that will be observed
+   * @param expected prefixes of which the user says by which next hop packets go there
+   */
+  constructor(
+    clock: Packet,
+    interfaces: InterfaceTracker,
+    records: RecordStore,
+    { local, wireguardPeers, context }: TrackerOptions,
+    expected: readonly string[] = [],
+  ) {
     this.interfaces = interfaces;
     this.records = records;
     this.keys = new PeerKeys([...wireguardPeers, ...peersOf(context)]);
     this.context = context;
     this.givenLocal = local;
-    this.gateways = new GatewayTracker(clock);
+    this.gateways = new GatewayTracker(clock, expected);
     this.locate();
     this.neighbourhood = new Neighbourhood(
       (mac) => this.ownMacs.has(mac),
@@ -104,8 +131,23 @@ export class Trackers {
       wireguardPassedOn: (packet) => this.wireguard.passedOn(packet),
       isWireguard: (packet, flow) => this.wireguard.claims(packet, flow),
     });
+    this.handovers = new HandoverTracker(clock, interfaces, this.neighbourhood, { handover: (make) => records.add('gateways', make) });
+    this.traceroutes = new TracerouteTracker(clock, { traceroute: (make) => records.add('traceroutes', make) });
+    this.loops = new LoopTracker();
+    this.answers = new AnswerWatch(clock);
+    this.bgp = new BgpTracker(clock, {
+      session: (make) =>
+        records.addFirst(
+          'bgp',
+          () => ({ session: make() }),
+          (record) => !('session' in record),
+        ),
+      route: (make) => records.add('bgp', () => ({ route: make() })),
+      best: (make) => records.add('bgp', () => ({ best: make() })),
+    });
     this.icmp = new IcmpTracker(clock, this.kinship, {
       error: (make) => records.add('icmp', make),
+      quoted: (quote, reason, packet) => this.observeQuoted(quote, reason, packet),
       portUnreachable: (quote, packet) => this.udp.reject(quote, packet),
       undeliverable: (quote, reason, packet) => this.wireguard.undeliverable(quote, reason, packet),
     });
@@ -127,6 +169,12 @@ export class Trackers {
       ways,
       this.deliveries,
       gateways,
+      this.handovers,
+      this.traceroutes,
+      this.loops,
+      this.bgp,
+      this.answers,
+      this.tunnelEnds,
     ];
     return tables.reduce((sum, { evicted }) => sum + evicted, this.evictedBefore);
   }
@@ -144,7 +192,9 @@ export class Trackers {
       fragments: fragments.size,
       ways: ways.size,
       gateways: this.gateways.size,
-      deliveries: this.deliveries.size,
+      deliveries: this.deliveries.size + this.handovers.size,
+      traceroutes: this.traceroutes.size + this.loops.size,
+      bgp: this.bgp.size + this.answers.size + this.tunnelEnds.size,
     };
   }
 
@@ -168,14 +218,17 @@ export class Trackers {
 
   /** One layer of a frame. */
   observe(packet: Packet): void {
+    if (!isBgp(packet) && packet.inner === Inner.None) this.igp.hasOthers = true;
     if (packet.hasArp) {
       this.arp.observe(packet);
       if (this.tellsWays(packet)) this.ways.observeArp(packet);
       if (this.deliveries.isActive) this.deliveries.observeArp(packet);
       return;
     }
+    if (packet.inner !== Inner.None) this.tunnelEnds.enter(packet);
     if (packet.version === 0) {
       if (mayNameSender(packet)) this.kinship.observeNames(packet);
+      if (mayBeIgp(packet)) this.igp.observe(packet);
       return;
     }
     if (packet.direction === Direction.Unknown && this.local.length > 0) this.findDirection(packet);
@@ -183,23 +236,33 @@ export class Trackers {
     if (this.gateways.isActive && packet.depth === 0) this.gateways.observe(packet);
     if (this.tellsWays(packet)) this.ways.observe(packet);
     if (this.deliveries.isActive) this.deliveries.observe(packet);
+    if (packet.depth === 0) this.handovers.observe(packet);
+    if (this.answers.isActive) this.answers.observe(packet);
+    if (packet.ttl <= MOST_PROBE_TTL) this.observeLowTtl(packet);
     switch (packet.transport) {
       case IpProtocol.Tcp:
-        if (packet.tcpFlags & (TcpFlag.Syn | TcpFlag.Rst) && packet.ethernetAt >= 0) this.kinship.observeSyn(packet);
+        if (packet.tcpFlags & (TcpFlag.Syn | TcpFlag.Rst)) {
+          if (packet.ethernetAt >= 0) this.kinship.observeSyn(packet);
+          if (this.traceroutes.isActive) this.traceroutes.observeAnswer(packet);
+        }
+        if (isBgp(packet)) this.observeBgp(packet);
         break;
       case IpProtocol.Udp:
         if (isRedundancy(packet)) this.redundancy.observe(packet);
+        if (mayBeIgp(packet)) this.igp.observe(packet);
         if (mayNameSender(packet)) this.kinship.observeNames(packet);
         this.udp.observe(packet, this.copies.isCopy(packet));
+        if (this.traceroutes.awaits(packet)) this.traceroutes.observeAnswer(packet);
         break;
       case IpProtocol.Icmp:
-        if (packet.has('icmp', packet.transportAt, ICMP_HEADER) && !this.copies.isCopy(packet)) this.icmp.observe(packet);
+        if (packet.has('icmp', packet.transportAt, ICMP_HEADER) && !this.copies.isCopy(packet)) this.observeIcmp(packet);
         break;
       case IpProtocol.Icmpv6:
         this.observeIcmpv6(packet);
         break;
       default:
         if (isRedundancy(packet)) this.redundancy.observe(packet);
+        if (mayBeIgp(packet)) this.igp.observe(packet);
     }
     if (this.relay.isActive) this.relay.observe(packet);
   }
@@ -213,6 +276,9 @@ export class Trackers {
     this.wireguard.finish();
     this.kinship.finish();
     this.ways.finish();
+    this.handovers.finish();
+    this.traceroutes.finish();
+    this.bgp.finish();
     this.fragments.finish();
   }
 
@@ -232,6 +298,13 @@ export class Trackers {
     this.ways.reset();
     this.gateways.reset();
     this.deliveries.reset();
+    this.handovers.reset();
+    this.traceroutes.reset();
+    this.loops.reset();
+    this.bgp.reset();
+    this.igp.reset();
+    this.answers.reset();
+    this.tunnelEnds.reset();
     this.wireguard = this.newWireguard();
     this.expiresAt = Number.NEGATIVE_INFINITY;
   }
@@ -248,8 +321,35 @@ export class Trackers {
       this.ndp.observe(packet);
       this.kinship.observeLinkLocal(packet);
     } else if (packet.has('icmpv6', packet.transportAt, ICMP_HEADER) && !this.copies.isCopy(packet)) {
-      this.icmp.observe(packet);
+      this.observeIcmp(packet);
     }
+  }
+
+  private observeIcmp(packet: Packet): void {
+    if (this.traceroutes.isActive) this.traceroutes.observeAnswer(packet);
+    this.icmp.observe(packet);
+  }
+
+  private observeBgp(packet: Packet): void {
+    this.bgp.observe(packet);
+    this.answers.follow(packet);
+    if (packet.depth === 0) this.gateways.follow(packet);
+    if (packet.depth > 0) this.tunnelEnds.observe(packet);
+  }
+
+  /** Little is left of its life, or was given to it: a probe, or a packet that goes round. */
+  private observeLowTtl(packet: Packet): void {
+    this.traceroutes.observeProbe(packet);
+    this.loops.observe(packet);
+  }
+
+  /** An error tells who dropped a packet: a hop of a traceroute, or what is in the way of BGP. */
+  private observeQuoted(quote: QuotedPacket, reason: string, packet: Packet): void {
+    if (this.traceroutes.isActive) this.traceroutes.observeError(quote, packet);
+    if (this.gateways.isActive && packet.depth === 0) this.gateways.refused(quote, reason, packet);
+    if (this.loops.isActive) this.loops.observeError(quote, packet);
+    if (quote.protocol === IpProtocol.Tcp && (quote.sourcePort === BGP_PORT || quote.destinationPort === BGP_PORT))
+      this.bgp.observeError(quote, reason, packet);
   }
 
   /** Which addresses are the observed host's: as the user says, and the host itself. */
@@ -278,6 +378,9 @@ export class Trackers {
     this.wireguard.expire(at);
     this.kinship.expire();
     this.ways.expire();
+    this.handovers.expire(at);
+    this.traceroutes.expire();
+    this.bgp.expire();
     this.fragments.expire();
   }
 
@@ -306,3 +409,6 @@ const peersOf = ({ wireguardKeys }: Context): KnownPeer[] =>
   });
 
 const ICMP_HEADER = 8;
+
+const isBgp = ({ transport, sourcePort, destinationPort }: Packet): boolean =>
+  transport === IpProtocol.Tcp && (sourcePort === BGP_PORT || destinationPort === BGP_PORT);

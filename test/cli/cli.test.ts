@@ -100,10 +100,16 @@ describe('exit status', () => {
     [[], 'no capture was named: expected files, or - for standard input'],
     [['--json'], 'no capture was named'],
     [['analyze'], 'no capture was named'],
-    [['show'], 'show: what to show was not named: expected one of arp, udp, wireguard, icmp, hosts or interfaces, then captures'],
+    [
+      ['show'],
+      'show: what to show was not named: expected one of arp, udp, wireguard, icmp, traceroutes, gateways, bgp, hosts or interfaces, then captures',
+    ],
     [['show', 'arp'], 'show arp: no capture was named'],
-    [['show', 'two.pcap'], 'show: expected one of arp, udp, wireguard, icmp, hosts or interfaces, got "'],
-    [['show', 'sandwiches', 'two.pcap'], 'show: expected one of arp, udp, wireguard, icmp, hosts or interfaces, got "sandwiches"'],
+    [['show', 'two.pcap'], 'show: expected one of arp, udp, wireguard, icmp, traceroutes, gateways, bgp, hosts or interfaces, got "'],
+    [
+      ['show', 'sandwiches', 'two.pcap'],
+      'show: expected one of arp, udp, wireguard, icmp, traceroutes, gateways, bgp, hosts or interfaces, got "sandwiches"',
+    ],
     [['explain', 'nothing'], 'explain: expected one of arp-flux'],
     [['explain', '--', '-nothing'], 'explain: expected one of arp-flux'],
     [['explain', 'arp-flux', 'arp-unanswered'], 'explain: expected one kind at most, got "arp-flux arp-unanswered"'],
@@ -119,6 +125,16 @@ describe('exit status', () => {
     [['two.pcap', '--format', 'xml'], '--format: expected one of table, json or ndjson, got "xml"'],
     [['two.pcap', '--local', 'here'], '--local: expected an IP address, got "here"'],
     [['two.pcap', '--wg-peer', 'alice'], '--wg-peer: expected NAME=PUBLICKEY'],
+    [['two.pcap', '--expect-via', '192.0.2.1'], '--expect-via: expected PREFIX=NEXTHOP, as 203.0.113.0/24=192.0.2.1, got "192.0.2.1"'],
+    [['two.pcap', '--expect-via', '198.51.100.0/24=gw'], '--expect-via: expected the IP address of a next hop behind the "=", got'],
+    [
+      ['two.pcap', '--expect-via', '198.51.100.0/33=192.0.2.1'],
+      '--expect-via: expected a prefix before the "=" (an address, or one with a length',
+    ],
+    [['two.pcap', '--expect-via', '2001:db8::/32=192.0.2.1'], '--expect-via: expected a prefix and a next hop of one family, both IPv4'],
+    [['two.pcap', '--expect-via'], '--expect-via'],
+    [['show', 'gateways', 'two.pcap', '--expect-via', 'all'], '--expect-via: expected PREFIX=NEXTHOP'],
+    [['live', 'lo', '--expect-via', 'all'], '--expect-via: expected PREFIX=NEXTHOP'],
     [['two.pcap', '--max-records', '-1'], '--max-records: expected a whole number from 0 up, got "-1"'],
     [['two.pcap', '--max-records', 'abc'], '--max-records: expected a whole number from 0 up, got "abc"'],
     [['two.pcap', '--max-records='], '--max-records: expected a whole number from 0 up, got ""'],
@@ -356,6 +372,7 @@ describe('help and version', () => {
     '--max-records',
     '--local',
     '--wg-peer',
+    '--expect-via',
     '--min-confidence',
     '--severity',
     '--fail-on',
@@ -381,7 +398,7 @@ describe('help and version', () => {
       '  fluxcap show wireguard gateway.pcapng',
     ])
       expect(stdout.split('\n')).toContain(line);
-    expect(stdout.replace(/\s+/g, ' ')).toContain('<kind> is arp, udp, wireguard, icmp, hosts or interfaces');
+    expect(stdout.replace(/\s+/g, ' ')).toContain('<kind> is arp, udp, wireguard, icmp, traceroutes, gateways, bgp, hosts or interfaces');
     const [, statuses = ''] = stdout.split('Exit status:\n');
     expect([...statuses.matchAll(/^ {2}(\d+) +\S/gm)].map(([, status]) => Number(status))).toEqual(Object.values(Exit));
   });
@@ -392,12 +409,13 @@ describe('help and version', () => {
     expect(text).toContain('Public keys only, from `wg show all peers` and `wg show all public-key`');
     expect(text).toMatch(/--local [^-]*, repeatable/);
     expect(text).toMatch(/--wg-peer [^-]*, repeatable/);
+    expect(text).toMatch(/--expect-via [^-]*, repeatable/);
   });
 
   it('keep choices and defaults, and leave out what goes without saying', async () => {
     for (const command of [[], ['analyze'], ['show'], ['explain']]) {
       const { stdout } = await fluxcapAt(200, ...command, '--help');
-      const notes = [...stdout.matchAll(/\[[^\]]*\]/g)].map(([note]) => note);
+      const notes = [...stdout.matchAll(/\[[^\]]*\]/g)].map(([note]) => note.replace(/\s+/g, ' '));
       expect(notes.filter((note) => !/^\[(choices: .+|default: "\w+"|default: true|analyze|kind)\]$/.test(note))).toEqual([]);
     }
     const { stdout } = await fluxcap('--help');

@@ -1,5 +1,6 @@
 /** Builders of captures: octets from named fields, protocol by protocol, and the files around them. */
 export * from './arp.ts';
+export * from './bgp.ts';
 export * from './capture.ts';
 export * from './dns.ts';
 export * from './icmp.ts';

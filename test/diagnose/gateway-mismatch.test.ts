@@ -120,6 +120,7 @@ describe.skipIf(hindrance !== undefined)(
     const wrong = {
       expected: { ip: ADDRESSES.one, mac: MACS.one },
       observed: { ip: ADDRESSES.two, mac: MACS.two },
+      expectedFrom: 'context',
       host: 'host',
       interface: 'eth0',
     };

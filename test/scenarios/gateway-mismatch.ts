@@ -1,8 +1,12 @@
 import type { NeighbourDocument, RouteDocument, RuleDocument } from '../../src/context/document.ts';
 import {
+  bgpEndOfRib,
+  bgpUpdate,
   echoRequest,
   type Host,
+  hostUnreachable,
   multicastMac,
+  type NetworkPacket,
   neighborAdvertisement,
   neighborSolicitation,
   octets,
@@ -12,6 +16,7 @@ import {
   vrrp,
   vrrpMac,
 } from '../craft/index.ts';
+import { BgpConversation } from '../tools/bgp.ts';
 import { contextOf, type HostFields } from './host-document.ts';
 import { finding, incident, type Scenario, twin } from './scenario.ts';
 import { card, Lan, LinuxHost, mac, type OwnCard } from './stage.ts';
@@ -93,6 +98,28 @@ const mismatch = (destination: string, rest: Parameters<typeof finding>[2] = {})
       ...rest.details,
     },
   });
+
+/** By `--expect-via`. */
+const EXPECTED = { expectVia: [`198.51.100.0/24=${ONE.ip}`] };
+const told = (rest: Parameters<typeof finding>[2] = {}) =>
+  mismatch(FAR, { ...rest, details: { expectedFrom: 'option', host: HOST.ip, interface: null, ...rest.details } });
+
+/** Both gateways announce the network to the host; MED prefers the first one. */
+function bgpOf(capture: Lan, prefix = '198.51.100.0/24'): BgpConversation[] {
+  return [ONE, TWO].map((gateway, i) => {
+    const send = (packet: NetworkPacket): number => {
+      const isFromHost = packet.octets[15] === 10;
+      return capture.unicast(packet, isFromHost ? HOST.mac : gateway.mac, isFromHost ? gateway.mac : HOST.mac);
+    };
+    const client = { ip: HOST.ip, as: 64_512, id: HOST.ip };
+    const server = { ip: gateway.ip, as: 64_520, id: gateway.ip };
+    const session = new BgpConversation({ wait: (seconds) => capture.wait(seconds), send }, client, server, { port: 40_000 + i });
+    const update = bgpUpdate({ announced: [prefix], nextHop: gateway.ip, asPath: [64_520], med: 100 + i * 10, as4: true });
+    session.establish().say('server', update, bgpEndOfRib());
+    capture.wait(0.1);
+    return session;
+  });
+}
 
 const quiet = (name: string, why: string, said: Said, play: (capture: Lan) => void, ...others: HostFields[]): Scenario =>
   twin(KIND, name, why, () => {
@@ -373,5 +400,130 @@ export const scenarios: Scenario[] = [
     capture.wait(2);
     capture.outgoing(udp({ from: `${HOST.ip}:40000`, to: `${FAR}:5000`, payload: octets(1) }), HOST.ifindex, HOST.mac);
     return { capture, options: context(host({ neighbours: [WRONG] })) };
+  }),
+  incident(KIND, 'the user names the gateway', 'no context: both gateways’ MACs are in the capture: certain', () => {
+    const capture = resolved();
+    const frames = send(capture);
+    return { capture, expect: [told({ evidenceFrames: [2, 4, frames[0] ?? 0, frames[2] ?? 0] })], options: EXPECTED };
+  }),
+  incident(KIND, 'the user names the gateway, and it redirects', 'the redirect is shown without a context, too', () => {
+    const capture = resolved();
+    const asked = echoRequest({ from: HOST.ip, to: FAR, id: 1, seq: 1 });
+    const redirected = capture.unicast(redirect({ from: WITNESS.ip, to: HOST.ip, gateway: TWO.ip, quoted: asked }), WITNESS.mac, HOST.mac);
+    capture.wait(1);
+    send(capture);
+    return { capture, expect: [told({ evidenceFrames: [redirected], details: { cause: 'redirect' } })], options: EXPECTED };
+  }),
+  incident(KIND, 'the user names the gateway, and the other one cannot deliver', 'what it says is shown', () => {
+    const capture = resolved();
+    send(capture);
+    const quoted = udp({ from: `${HOST.ip}:40000`, to: `${FAR}:5000`, payload: octets(1, 2, 3, 4) });
+    const refused = capture.unicast(hostUnreachable({ from: TWO.ip, to: HOST.ip, quoted }), TWO.mac, HOST.mac);
+    return { capture, expect: [told({ evidenceFrames: [refused] })], options: EXPECTED };
+  }),
+  incident(KIND, 'the user names the gateway, the MAC of nobody', 'it may be the gateway’s after all: possible', () => {
+    const capture = resolved();
+    send(capture, { by: { mac: NOBODY } });
+    return { capture, expect: [told({ confidence: 'possible', details: { observed: { ip: null, mac: NOBODY } } })], options: EXPECTED };
+  }),
+  incident(KIND, 'BGP names the gateway', 'MED prefers one neighbour, frames go to the other: likely, for policy is not to be seen', () => {
+    const capture = resolved();
+    bgpOf(capture);
+    send(capture);
+    const details = { expectedFrom: 'bgp', host: HOST.ip, interface: null };
+    return { capture, expect: [mismatch(FAR, { confidence: 'likely', details })] };
+  }),
+  incident(KIND, 'BGP says more after the frames', 'the routes that stood when they were sent are what counts', () => {
+    const capture = resolved();
+    const [, two] = bgpOf(capture);
+    send(capture);
+    const update = { announced: ['198.51.100.0/24'], nextHop: TWO.ip, asPath: [64_520], med: 110, communities: ['64520:1'], as4: true };
+    two?.say('server', bgpUpdate(update));
+    two?.say('server', bgpUpdate({ ...update, med: 90 }));
+    capture.wait(1);
+    return { capture, expect: [mismatch(FAR, { confidence: 'likely', details: { expectedFrom: 'bgp', host: HOST.ip, interface: null } })] };
+  }),
+  incident(KIND, 'BGP names the gateway, of what is passed on', 'a router may route customers by their source: possible', () => {
+    const capture = resolved();
+    bgpOf(capture, '0.0.0.0/0');
+    for (let i = 0; i < 3; i++) {
+      const fields = { from: '203.0.113.77:40000', to: `${FAR}:5000`, payload: octets(1, 2, 3, 4), ttl: 63, ident: 100 + i };
+      capture.unicast(udp(fields), HOST.mac, TWO.mac);
+      capture.wait(1);
+    }
+    return {
+      capture,
+      expect: [mismatch(FAR, { confidence: 'possible', details: { expectedFrom: 'bgp', host: HOST.ip, interface: null } })],
+    };
+  }),
+  twin(KIND, 'BGP changes its mind while frames are sent', 'which of them count is not told apart', () => {
+    const capture = resolved();
+    const [, two] = bgpOf(capture);
+    send(capture);
+    two?.say('server', bgpUpdate({ announced: ['198.51.100.0/24'], nextHop: TWO.ip, asPath: [64_520], med: 90, as4: true }));
+    capture.wait(1);
+    send(capture);
+    return { capture };
+  }),
+  ...[
+    { name: 'frames go to the gateway that the user names', why: 'as it should be', by: ONE },
+    { name: 'the other gateway passes it on to that which the user names', why: 'the expectation may be its own', by: TWO, next: ONE },
+  ].map(({ name, why, by, next }) =>
+    twin(KIND, name, why, () => {
+      const capture = resolved();
+      for (let i = 0; i < 3; i++) {
+        const packet = udp({ from: `${HOST.ip}:40000`, to: `${FAR}:5000`, payload: octets(1, 2, 3, 4) });
+        capture.unicast(packet, HOST.mac, by.mac);
+        capture.wait(0.001);
+        if (next) capture.unicast(packet, by.mac, next.mac);
+        capture.wait(1);
+      }
+      return { capture, options: EXPECTED };
+    }),
+  ),
+  twin(KIND, 'the user names a gateway of another destination', 'nothing is said of this one', () => {
+    const capture = resolved();
+    send(capture, { to: '203.0.113.9' });
+    return { capture, options: EXPECTED };
+  }),
+  twin(KIND, 'the user names the default gateway', 'neighbours are no business of a gateway, whatever address of theirs is meant', () => {
+    const capture = resolved();
+    capture.resolve(HOST, WITNESS);
+    send(capture, { by: WITNESS, to: WITNESS.ip });
+    send(capture, { by: WITNESS, to: '192.0.2.21' });
+    return { capture, options: { expectVia: [`default=${ONE.ip}`] } };
+  }),
+  twin(KIND, 'the user names two gateways', 'each is right', () => {
+    const capture = resolved();
+    send(capture);
+    return { capture, options: { expectVia: [`${FAR}=${ONE.ip}`, `${FAR}=${TWO.ip}`] } };
+  }),
+  twin(KIND, 'the gateway that the user names sends on', 'it has the packets already', () => {
+    const capture = resolved();
+    const packet = udp({ from: '203.0.113.9:40000', to: `${FAR}:5000`, payload: octets(1) });
+    for (let i = 0; i < 3; i++) capture.wait(1).unicast(packet, ONE.mac, TWO.mac);
+    return { capture, options: EXPECTED };
+  }),
+  twin(KIND, 'frames go to the gateway of BGP', 'as it should be', () => {
+    const capture = resolved();
+    bgpOf(capture);
+    send(capture, { by: ONE });
+    return { capture };
+  }),
+  twin(KIND, 'BGP speaks after the frames', 'they are not younger than the routes', () => {
+    const capture = resolved();
+    send(capture);
+    bgpOf(capture);
+    return { capture };
+  }),
+  twin(KIND, 'BGP of another host', 'who sends was not told', () => {
+    const capture = resolved();
+    bgpOf(capture);
+    capture.resolve(WITNESS, TWO);
+    for (let i = 0; i < 3; i++) {
+      capture.unicast(udp({ from: `${WITNESS.ip}:40000`, to: `${FAR}:5000`, payload: octets(1) }), WITNESS.mac, TWO.mac);
+      capture.wait(1);
+    }
+    return { capture };
   }),
 ];

@@ -27,6 +27,9 @@ export interface HostFields {
   neighbours?: readonly NeighbourDocument[];
   /** When it was read; the beginning of the capture unless said. */
   time?: string;
+  tinc?: HostDocument['tinc'];
+  wireguard?: HostDocument['wireguard'];
+  bgp?: unknown;
   iptables?: readonly string[];
   nftables?: unknown;
 }
@@ -45,7 +48,7 @@ export const contextOf = (hosts: readonly HostFields[], { isElsewhere = false } 
 });
 
 function hostDocument(fields: HostFields, isObserver: boolean): HostDocument {
-  const { name = 'gateway', routes = [], rules = [], sysctls = {}, iptables, nftables } = fields;
+  const { name = 'gateway', routes = [], rules = [], sysctls = {}, iptables, nftables, tinc, wireguard, bgp } = fields;
   const cards = [LOOPBACK, ...fields.cards];
   const inOrder = [...MAIN, ...rules].sort((a, b) => a.priority - b.priority);
   return {
@@ -83,6 +86,9 @@ function hostDocument(fields: HostFields, isObserver: boolean): HostDocument {
         ),
       ),
     ),
+    ...(tinc ? { tinc } : {}),
+    ...(wireguard ? { wireguard } : {}),
+    ...(bgp === undefined ? {} : { bgp }),
     ...(iptables ? { iptables: [...iptables] } : {}),
     ...(nftables ? { nftables } : {}),
   };

@@ -8,10 +8,17 @@ import { scenarios as arpMultiMacAnswer } from './arp-multi-mac-answer.ts';
 import { scenarios as arpSenderMismatch } from './arp-sender-mismatch.ts';
 import { scenarios as arpSpoofSuspect } from './arp-spoof-suspect.ts';
 import { scenarios as arpUnanswered } from './arp-unanswered.ts';
+import { scenarios as bgpNextHopUnreachable } from './bgp-next-hop-unreachable.ts';
+import { scenarios as bgpRecursiveRoute } from './bgp-recursive-route.ts';
+import { scenarios as bgpSessionNotEstablished } from './bgp-session-not-established.ts';
+import { scenarios as bgpSessionReset } from './bgp-session-reset.ts';
 import { scenarios as gatewayMismatch } from './gateway-mismatch.ts';
 import { scenarios as icmpReplyWrongSource } from './icmp-reply-wrong-source.ts';
 import { scenarios as interfaceAsymmetry } from './interface-asymmetry.ts';
 import { scenarios as ndp } from './ndp.ts';
+import { scenarios as nextHopIgnored } from './next-hop-ignored.ts';
+import { scenarios as routeFlap } from './route-flap.ts';
+import { scenarios as routingLoop } from './routing-loop.ts';
 import type { Scenario } from './scenario.ts';
 import { scenarios as udpContext } from './udp-context.ts';
 import { scenarios as udpLegal } from './udp-legal.ts';
@@ -43,6 +50,9 @@ export const scenarios: readonly Scenario[] = [
   ...wrongInterfaceDelivery,
   ...interfaceAsymmetry,
   ...gatewayMismatch,
+  ...nextHopIgnored,
+  ...routeFlap,
+  ...routingLoop,
   ...udpTransactions,
   ...udpPorts,
   ...udpContext,
@@ -54,4 +64,8 @@ export const scenarios: readonly Scenario[] = [
   ...wireguardReplyWrongSource,
   ...wireguardRoaming,
   ...wireguardSharedKey,
+  ...bgpSessionNotEstablished,
+  ...bgpSessionReset,
+  ...bgpNextHopUnreachable,
+  ...bgpRecursiveRoute,
 ];

@@ -41,6 +41,8 @@ export interface ScenarioOptions {
   local?: string[];
   /** `NAME=BASE64`. */
   wgPeers?: string[];
+  /** `PREFIX=NEXTHOP`. */
+  expectVia?: string[];
   /** What hosts say of themselves; the capture is called `capture`. */
   context?: ContextDocument;
 }

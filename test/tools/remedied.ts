@@ -22,7 +22,7 @@ export interface Remedied {
 
 /**
  * The incidents whose remedies are commands for their hosts. Not among them: arp-duplicate-address (one of two hosts must get another address, and
- * which one is for people to say), and the exits of a VPN (next-hop-…), whose remedies are of tinc.
+ * which one is for people to say), and the exits of a VPN (next-hop-…), whose remedies are of tinc, or for WireGuard interfaces and keys that are others in each run.
  */
 export const remediedIncidents: readonly Remedied[] = [
   // At the other end the tunnel begins anew, with another name and other keys.

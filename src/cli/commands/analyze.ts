@@ -30,6 +30,7 @@ export const analyzeUsage: Usage = {
     'fail-on': options.failOn,
     local: options.local,
     'wg-peer': options.wgPeer,
+    'expect-via': options.expectVia,
     context: options.context,
     color: options.color,
     quiet: options.quiet,

@@ -34,6 +34,7 @@ interface LiveOptions {
   failOn?: Severity | undefined;
   local?: string[] | undefined;
   wgPeer?: string[] | undefined;
+  expectVia?: string[] | undefined;
   context?: string[] | undefined;
   ownContext: boolean;
   color: boolean;
@@ -73,6 +74,7 @@ export const liveUsage: Usage = {
     'fail-on': options.failOn,
     local: options.local,
     'wg-peer': options.wgPeer,
+    'expect-via': options.expectVia,
     context: options.context,
     'own-context': {
       type: 'boolean',
@@ -122,6 +124,7 @@ export const live = (io: Io, done: (exit: number) => void): CommandModule<object
       failOn: given.failOn,
       local: options.parseLocal(given.local),
       wireguardPeers: options.parsePeers(given.wgPeer),
+      expectVia: options.parseExpectVia(given.expectVia),
       contexts: namesOf(given.context ?? []),
       ownContext: given.ownContext && given.ssh === undefined,
       color: given.color,

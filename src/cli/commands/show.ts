@@ -5,7 +5,7 @@ import { Exit, type Io } from '../io.ts';
 import * as options from '../options.ts';
 import { type ReadOptions, readCaptures, tellProblems } from '../read.ts';
 
-const KINDS = ['arp', 'udp', 'wireguard', 'icmp', 'hosts', 'interfaces'] as const;
+const KINDS = ['arp', 'udp', 'wireguard', 'icmp', 'traceroutes', 'gateways', 'bgp', 'hosts', 'interfaces'] as const;
 
 interface ShowOptions extends ReadOptions {
   kind: (typeof KINDS)[number];
@@ -21,6 +21,7 @@ export const showUsage: Usage = {
     'max-records': options.maxRecords,
     local: options.local,
     'wg-peer': options.wgPeer,
+    'expect-via': options.expectVia,
     context: options.context,
     quiet: options.quiet,
     progress: options.progress,
@@ -60,6 +61,10 @@ export const show = (io: Io, done: (exit: number) => void): CommandModule<object
     } else {
       const { recordTable } = await import('../../report/record-tables.ts');
       await io.out(records.length > 0 ? recordTable(kind, records, io.width) : `No ${kind} records.\n`);
+      if (kind === 'gateways') {
+        const { gatewaysNote } = await import('../../report/gateways.ts');
+        await io.out(gatewaysNote(analysis.interfaces, io.width));
+      }
     }
     const omitted = isMadeAtEnd ? 0 : analysis.records.counts[kind] - records.length;
     if (omitted > 0 && !given.quiet) io.err(`fluxcap: ${omitted} more ${kind} records are not shown (--max-records ${given.maxRecords})\n`);

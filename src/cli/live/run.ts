@@ -3,6 +3,7 @@ import { LiveError } from '../../capture/node/live/error.ts';
 import { interfaceNames } from '../../capture/node/live/names.ts';
 import { openLive } from '../../capture/node/live/open.ts';
 import type { Problem } from '../../capture/problem.ts';
+import type { ExpectedVia } from '../../diagnose/expectations.ts';
 import type { Severity } from '../../diagnose/kind.ts';
 import type { News } from '../../live/news.ts';
 import { FlightRecorder } from '../../live/recorder.ts';
@@ -26,6 +27,7 @@ import { ViewTeller } from './view-teller.ts';
 
 /** What a live run is asked to do. */
 export interface LiveRunOptions extends Pick<TrackerOptions, 'local' | 'wireguardPeers'> {
+  expectVia: readonly ExpectedVia[];
   /** Files of `--context`, and whether this machine is asked too. */
   contexts: readonly string[];
   ownContext: boolean;
@@ -174,7 +176,7 @@ class LiveRun {
     { names, own }: HostKnowledge,
     recorder: FlightRecorder | undefined,
   ) {
-    const { local, wireguardPeers, shown, durationSec, mostPackets, records, maxRecords } = options;
+    const { local, wireguardPeers, expectVia, shown, durationSec, mostPackets, records, maxRecords } = options;
     this.io = io;
     this.options = options;
     this.sources = sources;
@@ -183,6 +185,7 @@ class LiveRun {
       pulse: nodePulse,
       local,
       wireguardPeers,
+      expectVia,
       context: own.context,
       beforeEnd: () => own.again(),
       records: new RecordStore(new Set(records ? recordKinds : []), maxRecords, teller.records),

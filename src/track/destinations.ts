@@ -1,0 +1,281 @@
+import { IPV6_DESTINATION, type Packet } from '../wire/packet.ts';
+import { addressText, writeAddress } from './flows.ts';
+import { readStamp, STAMP_WORDS, type Stamp, type StampStore, writeStamp } from './stamp.ts';
+
+/** Most entries, and places for them: half of them stay free, so that an entry is found at its place or the next. */
+const LIMIT = 65_536;
+const PLACES = 131_072;
+/** Silence is measured in steps of this. */
+const STEP_SEC = 60;
+/** Longest silence, in steps: what goes on later is another entry. */
+const IDLE_STEPS = 10;
+const MOST_STEPS = 255;
+const MOST_COUNTED = 2 ** 31 - 1;
+
+/*
+ * A place: last word of the destination | tag, 0 where it is free | packets | octets, the lower 32 bits. Four of them are a line of the processor's
+ * cache, and a packet of a known destination touches nothing else.
+ *
+ * The tag: id of the entry 16 bits | hop 13 | IPv6 1, plus one.
+ */
+const LAST = 0;
+const TAG = 1;
+const PACKETS = 2;
+const OCTETS = 3;
+const PLACE = 4;
+const HOP_BITS = 14;
+const HOP_MASK = 2 ** HOP_BITS - 1;
+export const MOST_HOPS = 2 ** (HOP_BITS - 1);
+
+/*
+ * An entry, of which a packet needs little: destination 4 | hop and IPv6 | flags, and from bit 8 on how many steps it has been silent | how often
+ * the lower bits of the octets ran over, or in free entries the next free one | packets when it was looked at last | stamp of the first packet.
+ */
+const HOP = 4;
+const FLAGS = 5;
+const OVERRUNS = 6;
+const MARK = 7;
+const FIRST = 8;
+const ENTRY = FIRST + STAMP_WORDS;
+const SILENT = 8;
+const FLAG_MASK = 2 ** SILENT - 1;
+
+const NONE = -1;
+/** Octets from the start of an IPv6 header to the last word of its destination. */
+const LAST_WORD = IPV6_DESTINATION + 12;
+
+/**
+ * Packets and octets by destination and hop (a small number of the caller's), of what may be all packets of a capture: as little memory is touched
+ * for a packet as can be, for that is what its time goes into where many destinations take turns. Bounded; entries that are silent for ten minutes
+ * leave, and where there is no room the ones that had no packet for a while. Ids are given in an order that depends on the packets alone.
+ */
+export class Destinations {
+  readonly limit = LIMIT;
+  /** Entries that had to make room. */
+  evicted = 0;
+  /** Whether the packet that was counted last is the first of its entry. */
+  isNew = false;
+  /** How many packets the entry that was counted last had before. */
+  before = 0;
+  private readonly places = new Int32Array(PLACES * PLACE);
+  private readonly entries: StampStore;
+  private readonly words: Int32Array;
+  private count = 0;
+  private fresh = 0;
+  private free = NONE;
+  /** Whose turn it is to make room. */
+  private hand = 0;
+  private sweptAt = Number.NEGATIVE_INFINITY;
+  /** A secret, so that nobody outside can choose addresses that fall to one place. */
+  private readonly seed = (Math.random() * 2 ** 32) | 0;
+  private readonly factor = (Math.random() * 2 ** 32) | 1;
+  private readonly leave: (id: number) => void;
+
+  /** @param leave an entry goes, but at `clear`: what is known of it can still be asked for */
+  constructor(leave: (id: number) => void) {
+    this.leave = leave;
+    const memory = new ArrayBuffer(LIMIT * ENTRY * 4);
+    this.words = new Int32Array(memory);
+    this.entries = { words: this.words, doubles: new Float64Array(memory) };
+  }
+
+  get size(): number {
+    return this.count;
+  }
+
+  /** Counts an IP packet for its destination by the hop; gives the id of the entry. */
+  take(packet: Packet, hop: number): number {
+    const place = this.find(packet, hop, false);
+    const at = place === NONE ? this.add(packet, hop) : place;
+    const { places } = this;
+    const packets = places[at + PACKETS] ?? 0;
+    this.isNew = place === NONE;
+    this.before = packets;
+    if (packets < MOST_COUNTED) places[at + PACKETS] = packets + 1;
+    const octets = places[at + OCTETS] ?? 0;
+    const sum = (octets + packet.end - packet.ipAt) | 0;
+    places[at + OCTETS] = sum;
+    const id = ((places[at + TAG] ?? 0) - 1) >>> HOP_BITS;
+    if (octets < 0 && sum >= 0) this.words[id * ENTRY + OVERRUNS] = (this.words[id * ENTRY + OVERRUNS] ?? 0) + 1;
+    return id;
+  }
+
+  /** The id of the entry of which the packet's source is the destination; NONE where there is none. */
+  idOfSource(packet: Packet, hop: number): number {
+    const place = this.find(packet, hop, true);
+    return place === NONE ? NONE : ((this.places[place + TAG] ?? 0) - 1) >>> HOP_BITS;
+  }
+
+  flagsOf(id: number): number {
+    return (this.words[id * ENTRY + FLAGS] ?? 0) & FLAG_MASK;
+  }
+
+  setFlag(id: number, flag: number): void {
+    this.words[id * ENTRY + FLAGS] = (this.words[id * ENTRY + FLAGS] ?? 0) | flag;
+  }
+
+  hopOf(id: number): number {
+    return (this.words[id * ENTRY + HOP] ?? 0) >>> 1;
+  }
+
+  /** Allocates, as do those that follow. */
+  destinationOf(id: number): string {
+    return addressText(this.words, id * ENTRY);
+  }
+
+  firstOf(id: number): Stamp {
+    return readStamp(this.entries, id * ENTRY + FIRST);
+  }
+
+  countsOf(id: number): { packets: number; octets: number } {
+    const { places, words } = this;
+    const place = this.placeOfEntry(id);
+    return {
+      packets: places[place + PACKETS] ?? 0,
+      octets: (words[id * ENTRY + OVERRUNS] ?? 0) * 2 ** 32 + ((places[place + OCTETS] ?? 0) >>> 0),
+    };
+  }
+
+  /** The ids of all entries, the lower ones first. */
+  ids(): number[] {
+    const used = new Uint8Array(this.fresh).fill(1);
+    for (let id = this.free; id !== NONE; id = (this.words[id * ENTRY + OVERRUNS] ?? 0) - 1) used[id] = 0;
+    const ids: number[] = [];
+    for (let id = 0; id < used.length; id++) if (used[id] === 1) ids.push(id);
+    return ids;
+  }
+
+  /** Lets go what has been silent for long; called now and then. */
+  expire(now: number): void {
+    if (now - this.sweptAt < STEP_SEC) return;
+    const steps = this.sweptAt === Number.NEGATIVE_INFINITY ? 0 : Math.min(MOST_STEPS, Math.floor((now - this.sweptAt) / STEP_SEC));
+    this.sweptAt = now;
+    for (const id of this.ids()) {
+      const flags = this.words[id * ENTRY + FLAGS] ?? 0;
+      const silent = this.isUnchanged(id) ? Math.min(MOST_STEPS, (flags >>> SILENT) + steps) : 0;
+      this.words[id * ENTRY + FLAGS] = (flags & FLAG_MASK) | (silent << SILENT);
+      if (silent >= IDLE_STEPS) this.expel(id);
+    }
+  }
+
+  /** All are forgotten, and nobody is told. */
+  clear(): void {
+    if (this.fresh > 0) this.places.fill(0);
+    this.count = 0;
+    this.fresh = 0;
+    this.free = NONE;
+    this.hand = 0;
+    this.sweptAt = Number.NEGATIVE_INFINITY;
+  }
+
+  private find(packet: Packet, hop: number, isSource: boolean): number {
+    const { places } = this;
+    const { version, view, ipAt } = packet;
+    const isV4 = version === 4;
+    const lastAt = ipAt + (isSource ? LAST_WORD - 16 : LAST_WORD);
+    const last = isV4 ? (isSource ? packet.src4 : packet.dst4) : view.getInt32(lastAt);
+    const key = (hop << 1) | (isV4 ? 0 : 1);
+    for (let at = this.placeOf(last, key); ; at = (at + PLACE) & PLACE_MASK) {
+      const tag = places[at + TAG] ?? 0;
+      if (tag === 0) return NONE;
+      if (places[at + LAST] !== last || ((tag - 1) & HOP_MASK) !== key) continue;
+      if (isV4 || this.isRestSame((tag - 1) >>> HOP_BITS, packet, lastAt)) return at;
+    }
+  }
+
+  /** The words of an IPv6 address before the last one. */
+  private isRestSame(id: number, { view }: Packet, lastAt: number): boolean {
+    const { words } = this;
+    const at = id * ENTRY;
+    return (
+      words[at + 2] === view.getInt32(lastAt - 4) && words[at + 1] === view.getInt32(lastAt - 8) && words[at] === view.getInt32(lastAt - 12)
+    );
+  }
+
+  private add(packet: Packet, hop: number): number {
+    if (this.count === LIMIT) this.makeRoom();
+    const { words, places } = this;
+    let id = this.free;
+    if (id === NONE) id = this.fresh++;
+    else this.free = (words[id * ENTRY + OVERRUNS] ?? 0) - 1;
+    this.count++;
+    const at = id * ENTRY;
+    writeAddress(words, at, packet, false);
+    const key = (hop << 1) | (packet.version === 4 ? 0 : 1);
+    words[at + HOP] = key;
+    words[at + FLAGS] = 0;
+    words[at + OVERRUNS] = 0;
+    words[at + MARK] = 0;
+    writeStamp(this.entries, at + FIRST, packet);
+    const last = words[at + 3] ?? 0;
+    let place = this.placeOf(last, key);
+    while (places[place + TAG] !== 0) place = (place + PLACE) & PLACE_MASK;
+    places[place + LAST] = last;
+    places[place + TAG] = ((id << HOP_BITS) | key) + 1;
+    places[place + PACKETS] = 0;
+    places[place + OCTETS] = 0;
+    return place;
+  }
+
+  /** Whose count has not changed since it was looked at last; it is looked at now. */
+  private isUnchanged(id: number): boolean {
+    const packets = this.places[this.placeOfEntry(id) + PACKETS] ?? 0;
+    const isUnchanged = this.words[id * ENTRY + MARK] === packets;
+    this.words[id * ENTRY + MARK] = packets;
+    return isUnchanged;
+  }
+
+  /** It had no packet since it was looked at last, or a single one ever. */
+  private isSpare(id: number): boolean {
+    const isFresh = this.words[id * ENTRY + MARK] === 0;
+    return this.isUnchanged(id) || (isFresh && this.words[id * ENTRY + MARK] === 1);
+  }
+
+  /** All entries are in use: each gets a second round if it had packets since the first. */
+  private makeRoom(): void {
+    for (let i = 0; i < LIMIT && !this.isSpare(this.hand); i++) this.hand = (this.hand + 1) % LIMIT;
+    this.evicted++;
+    this.expel(this.hand);
+    this.hand = (this.hand + 1) % LIMIT;
+  }
+
+  private expel(id: number): void {
+    this.leave(id);
+    this.release(this.placeOfEntry(id));
+    this.words[id * ENTRY + OVERRUNS] = this.free + 1;
+    this.free = id;
+    this.count--;
+  }
+
+  /** Frees a place, and moves those behind it that were pushed on by it. */
+  private release(place: number): void {
+    const { places } = this;
+    let hole = place;
+    for (let at = (hole + PLACE) & PLACE_MASK; places[at + TAG] !== 0; at = (at + PLACE) & PLACE_MASK) {
+      const home = this.placeOf(places[at + LAST] ?? 0, ((places[at + TAG] ?? 0) - 1) & HOP_MASK);
+      // It may stand in the hole if its own place is not between the hole and where it stands.
+      if (((at - home) & PLACE_MASK) < ((at - hole) & PLACE_MASK)) continue;
+      places.copyWithin(hole, at, at + PLACE);
+      hole = at;
+    }
+    places[hole + TAG] = 0;
+  }
+
+  private placeOfEntry(id: number): number {
+    const { places, words } = this;
+    const at = id * ENTRY;
+    const tag = ((id << HOP_BITS) | (words[at + HOP] ?? 0)) + 1;
+    let place = this.placeOf(words[at + 3] ?? 0, words[at + HOP] ?? 0);
+    while (places[place + TAG] !== tag) place = (place + PLACE) & PLACE_MASK;
+    return place;
+  }
+
+  private placeOf(last: number, key: number): number {
+    let hash = Math.imul(last ^ this.seed, 0x9e3779b1);
+    hash = Math.imul(hash ^ (hash >>> 15) ^ key, this.factor);
+    hash = Math.imul(hash ^ (hash >>> 13), 0x85ebca77);
+    return (hash >>> 15) * PLACE;
+  }
+}
+
+const PLACE_MASK = PLACES * PLACE - 1;
