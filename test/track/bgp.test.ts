@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Rib } from '../../src/track/bgp/rib.ts';
 import type { BgpSession } from '../../src/track/bgp/session.ts';
 import {
   AnyCapture,
@@ -515,6 +516,22 @@ describe('routes', () => {
   });
 });
 
+describe('a prefix', () => {
+  it('that is told in ever more ways pushes out the oldest, which is counted', async () => {
+    const capabilities = { families: ['1/1'], addPath: [{ family: '1/1', mode: 3 }] };
+    const capture = new RawCapture();
+    const speaker = (each: Speaker): Speaker => ({ ...each, capabilities: { ...capabilities, as4: each.as } });
+    const talk = new BgpConversation(capture, speaker(A), speaker(B)).establish();
+    for (let pathId = 0; pathId < 300; pathId++) talk.say('server', route(B, { announced: [{ prefix: PREFIX, pathId }], med: pathId }));
+    talk.say('server', bgpEndOfRib());
+    const { tracker, records } = await followBgp(capture.bytes);
+    expect(tracker.routesTo(A.ip).map(({ pathId }) => pathId)).toEqual(Array.from({ length: 256 }, (_, i) => i + 44));
+    expect(tracker.evicted).toBe(44);
+    expect(tracker.bestFor(A.ip, FAR)).toMatchObject({ route: { pathId: 44 }, isComplete: false });
+    expect(records.filter((record) => 'route' in record)).toHaveLength(300);
+  });
+});
+
 describe('a router with several sessions', () => {
   const twoTold = async (ofB: Uint8Array, ofC: Uint8Array): Promise<Followed> => {
     const capture = new RawCapture();
@@ -606,5 +623,12 @@ describe('strangers', () => {
     expect(tracker.size).toBeLessThanOrEqual(2048);
     expect(tracker.evicted).toBe(6000 - 2048);
     expect(records.filter((record) => 'session' in record)).toHaveLength(6000);
+  });
+
+  it('that send OPENs are forgotten', () => {
+    const rib = new Rib({ route: () => {}, best: () => {} });
+    const keys = Array.from({ length: 20_000 }, (_, i) => `10.${i >> 8}.${i & 255}.1`);
+    for (const key of keys) rib.identify(key, '192.0.2.99', 65_001, B.ip);
+    expect(keys.filter((key) => rib.knownRouter(key) !== undefined).length).toBeLessThanOrEqual(4096);
   });
 });
