@@ -337,6 +337,7 @@ context() {
     at "$node" ip -j address >"$tmp/context/$node/3-addresses"
     at "$node" ip -j route show table all >"$tmp/context/$node/4-routes"
     at "$node" ip -j rule >"$tmp/context/$node/5-rules"
+    [ -z "$(at "$node" ip -6 address show scope global)" ] || at "$node" ip -6 -j rule >"$tmp/context/$node/5-rules6"
     at "$node" ip -j neighbour >"$tmp/context/$node/6-neighbours"
     at "$node" sysctl -a -r "$names" | sed -e '1s/^/{/;1!s/^/ /' -e 's/\([^ {]*\) = \(.*\)/"\1": "\2",/' -e '$s/,$/}/' >"$tmp/context/$node/7-sysctls"
   done

@@ -1,6 +1,7 @@
 import type { BgpConnection, BgpNotification, BgpSession } from '../track/bgp/session.ts';
 import { Evidence } from '../track/evidence.ts';
 import type { Stamp } from '../track/stamp.ts';
+import { CeaseSubcode, NotificationCode } from '../wire/bgp/notification.ts';
 import { causeOf, isHalfOpen, isSilent, isTraced, type NotEstablishedCause } from './bgp-attempts.ts';
 import {
   BgpError,
@@ -131,7 +132,7 @@ export function judgeNotEstablished(
       return cause === undefined ? [] : { cause, connection };
     });
   // While a session is up, what else is tried beside it does not matter.
-  const current = up && !up.end ? [] : failuresOf(connections.slice(lastUp + 1));
+  const current = up && (!up.end || isShutDown(up)) ? [] : failuresOf(connections.slice(lastUp + 1));
   const now = leading(current, session);
   const draft = now && judged(session, now, null, knowledge, parties);
   if (draft) return draft;
@@ -140,6 +141,11 @@ export function judgeNotEstablished(
   const before = leading(failuresOf(connections.slice(0, connections.indexOf(firstUp))), session);
   return before && judged(session, before, firstUp.established, knowledge, parties);
 }
+
+/** An operator ended it: that what is tried since is refused, or not answered, is meant so (`bgp-session-reset` tells it). */
+const isShutDown = ({ notification }: BgpConnection): boolean =>
+  notification?.code === NotificationCode.Cease &&
+  (notification.subcode === CeaseSubcode.Shutdown || notification.subcode === CeaseSubcode.Deconfigured);
 
 /** Of several causes the one that says most. */
 function leading(failures: readonly Failure[], session: BgpSession): { cause: NotEstablishedCause; failures: BgpConnection[] } | undefined {

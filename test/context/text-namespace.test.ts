@@ -119,12 +119,14 @@ function busyboxAgrees(namespace: Namespace, json: HostDocument): void {
 /** Interfaces get their carriers, and addresses of their own, a moment later. */
 async function settled(namespace: Namespace): Promise<void> {
   let before = '';
+  let same = 0;
+  // The kernel looks at carriers once a second; under load later.
   await until('nothing changes any more', async () => {
     await new Promise((resolve) => setTimeout(resolve, 250));
     const now = namespace.ip('address') + namespace.ip('route', 'show', 'table', 'all') + namespace.ip('neigh');
-    const isSame = now.replaceAll(/\d+sec/g, '') === before;
+    same = now.replaceAll(/\d+sec/g, '') === before ? same + 1 : 0;
     before = now.replaceAll(/\d+sec/g, '');
-    return isSame;
+    return same >= 6;
   });
 }
 

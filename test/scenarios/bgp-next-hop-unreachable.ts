@@ -132,7 +132,7 @@ const lost: Scenario[] = [
     ask(stage, mac(0x22), '192.0.2.77', HOP);
     return { capture: stage, expect: [unreachable()] };
   }),
-  incident(KIND, 'the receiver pings it', 'and is not answered', () => {
+  incident(KIND, 'the receiver pings it in vain', 'nobody answers', () => {
     const stage = told(plain);
     for (const seq of [1, 2, 3]) stage.wait(1).send(echoRequest({ from: INNER.ip, to: HOP, id: 2, seq }), INNER.ip);
     return { capture: stage, expect: [unreachable()] };

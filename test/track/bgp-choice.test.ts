@@ -87,7 +87,7 @@ const CONFIGURATION = [
 
 /** FRR with files of its own; after a line on its standard input it prints its table. */
 const START = `
-mount -t tmpfs tmpfs /run && mkdir /run/frr && cp "$1/bgpd.conf" "$1/zebra.conf" /run/frr/ && chown -R frr:frr /run/frr
+mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /var/tmp && mkdir /run/frr && cp "$1/bgpd.conf" "$1/zebra.conf" /run/frr/ && chown -R frr:frr /run/frr
 /usr/lib/frr/zebra -f /run/frr/zebra.conf -A 127.0.0.1 -P 0 --log stdout >"$1/zebra.log" 2>&1 &
 for i in $(seq 100); do [ -S /run/frr/zserv.api ] && break; sleep 0.1; done
 /usr/lib/frr/bgpd -f /run/frr/bgpd.conf -A 127.0.0.1 -P 0 --log stdout >"$1/bgpd.log" 2>&1 &
