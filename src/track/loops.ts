@@ -106,7 +106,7 @@ const SLOT_WORDS = LATEST + STAMP_WORDS;
 const DROPS = 1024;
 
 /**
- * Octets behind the IP header that tell packets apart: any error quotes the first eight, ports and checksum or sequence; the others are
+ * Octets behind the IP header that tell packets apart: each error quotes the first eight, ports and checksum or sequence; the others are
  * compared as far as they were captured.
  */
 const QUOTED = 8;
