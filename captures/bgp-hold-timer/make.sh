@@ -36,7 +36,8 @@ until_bgp left 192.0.2.2 Established 20
 until_bgp_route left 10.2.0.0/24
 pause 4
 bgp_context left right
-# By the side that connects: the other one would be asked again and again.
-private_at left vtysh -c 'configure terminal' -c 'router bgp 64512' -c 'neighbor 192.0.2.2 shutdown message line is being repaired'
-until_true 10 'session shut down' bgp_is right 192.0.2.1 '\(Idle\|Active\|Connect\)'
+private_at right vtysh -c 'configure terminal' -c 'router bgp 64513' -c 'neighbor 192.0.2.1 shutdown message line is being repaired'
+until_true 10 'session shut down' bgp_is left 192.0.2.2 '\(Idle\|Active\|Connect\)'
+# The side that connects does not know that it is meant so: it tries again, every two seconds, and is refused.
+pause 7
 captured

@@ -1,6 +1,6 @@
 import type { BgpConnection, BgpNotification, BgpSession, SpeakerOfConnection, StuckData } from '../track/bgp/session.ts';
 import type { Stamp } from '../track/stamp.ts';
-import { BgpError, isCollisionNotice, wasUp } from './bgp-sessions.ts';
+import { BgpError, isCollisionNotice, reasonOf, wasUp } from './bgp-sessions.ts';
 
 /** Why a session was lost, as the packets tell it. */
 export const resetCauses = [
@@ -67,14 +67,15 @@ function resetOf(
     stuck: null,
     silent,
   };
-  if (notification && notification.code !== BgpError.HoldTimer) return { ...reset, cause: noticed(notification) };
+  if (notification && reasonOf(notification).code !== BgpError.HoldTimer) return { ...reset, cause: noticed(notification) };
   if (notification || silent || isStarved(session, connection, end.stamp)) return { ...reset, ...starvation(connection) };
   if (isGraceful(connection, next)) return { ...reset, cause: 'graceful-restart' };
   return { ...reset, cause: end.cause === 'superseded' ? 'restart' : 'closed' };
 }
 
 /** Subcodes of Cease: RFC 4486, RFC 8538, RFC 9384. */
-function noticed({ code, subcode }: BgpNotification): ResetCause {
+function noticed(notification: BgpNotification): ResetCause {
+  const { code, subcode } = reasonOf(notification);
   if (code !== BgpError.Cease) return 'message-error';
   switch (subcode) {
     case 1:
@@ -161,11 +162,11 @@ function isGraceful({ opens, end }: BgpConnection, next: BgpConnection | undefin
 
 const FLAP_SEC = 600;
 
-/** The most OPENs of one speaker within ten minutes. */
+/** The most OPENs of one speaker within ten minutes with which a session came up: what is refused since an operator ended it is no flapping. */
 export function mostOpens({ connections, a, b }: BgpSession): { from: string; stamps: Stamp[] } {
   let most: { from: string; stamps: Stamp[] } = { from: a.ip, stamps: [] };
   for (const from of [a.ip, b.ip]) {
-    const stamps = connections.flatMap(({ opens, isCollision }) => (isCollision ? [] : (opens.get(from)?.stamp ?? [])));
+    const stamps = connections.flatMap((each) => (each.isCollision || !wasUp(each) ? [] : (each.opens.get(from)?.stamp ?? [])));
     for (let i = 0, last = 0; i < stamps.length; i++) {
       while (last < stamps.length && (stamps[last]?.at ?? 0) <= (stamps[i]?.at ?? 0) + FLAP_SEC) last++;
       if (last - i > most.stamps.length) most = { from, stamps: stamps.slice(i, last) };

@@ -1,7 +1,7 @@
 import type { BgpConnection, BgpNotification, BgpSession } from '../track/bgp/session.ts';
 import { Evidence } from '../track/evidence.ts';
 import type { Stamp } from '../track/stamp.ts';
-import { CeaseSubcode, NotificationCode } from '../wire/bgp/notification.ts';
+import { CeaseSubcode } from '../wire/bgp/notification.ts';
 import { causeOf, isHalfOpen, isSilent, isTraced, type NotEstablishedCause } from './bgp-attempts.ts';
 import {
   BgpError,
@@ -12,6 +12,7 @@ import {
   notificationText,
   otherEnd,
   type Party,
+  reasonOf,
   sessionSubject,
   spanSeconds,
   speakerOf,
@@ -143,9 +144,11 @@ export function judgeNotEstablished(
 }
 
 /** An operator ended it: that what is tried since is refused, or not answered, is meant so (`bgp-session-reset` tells it). */
-const isShutDown = ({ notification }: BgpConnection): boolean =>
-  notification?.code === NotificationCode.Cease &&
-  (notification.subcode === CeaseSubcode.Shutdown || notification.subcode === CeaseSubcode.Deconfigured);
+function isShutDown({ notification }: BgpConnection): boolean {
+  if (!notification) return false;
+  const { code, subcode } = reasonOf(notification);
+  return code === BgpError.Cease && (subcode === CeaseSubcode.Shutdown || subcode === CeaseSubcode.Deconfigured);
+}
 
 /** Of several causes the one that says most. */
 function leading(failures: readonly Failure[], session: BgpSession): { cause: NotEstablishedCause; failures: BgpConnection[] } | undefined {
@@ -310,7 +313,7 @@ function storyOf(cause: NotEstablishedCause, failures: readonly BgpConnection[],
     case 'ttl-expired':
       return { ...common, ...expired(failures, asker, peer, asOf) };
     case 'refused':
-      return { ...common, ...refused(failures, asker, peer) };
+      return { ...common, ...refused(failures, asker, peer, session.connections.some(wasUp)) };
     case 'open-rejected':
       return { ...common, ...rejected(failures, session) };
     default:
@@ -370,7 +373,8 @@ function expired(failures: readonly BgpConnection[], asker: string, peer: string
   };
 }
 
-function refused(failures: readonly BgpConnection[], asker: string, peer: string): Part {
+/** @param isKnown they had a session before: the neighbour knows who asks */
+function refused(failures: readonly BgpConnection[], asker: string, peer: string, isKnown: boolean): Part {
   const found = failures.find(({ refusal }) => refusal) ?? failures[0];
   const refusal = found?.refusal;
   const by = refusal?.from ?? found?.end?.by ?? peer;
@@ -378,7 +382,8 @@ function refused(failures: readonly BgpConnection[], asker: string, peer: string
   if (!refusal)
     return {
       by,
-      title: (sure) => `${peer} ${sure}does not know ${asker} as a BGP neighbour: it accepts the connection and closes it`,
+      title: (sure) =>
+        `${peer} ${sure}${isKnown ? `wants no BGP with ${asker} any more` : `does not know ${asker} as a BGP neighbour`}: it accepts the connection and closes it`,
       because: [
         ...asked,
         ...(found?.end ? [`${FrameText(found.end.stamp)}: ${by} closes it before it said OPEN.`] : []),

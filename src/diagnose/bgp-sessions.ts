@@ -34,6 +34,9 @@ export const notificationDetails = (notification: BgpNotification | null): Notif
 /** `OPEN message error: bad peer AS (bad peer AS 64514)`. */
 export const notificationText = ({ text: words, detail }: BgpNotification): string => (detail ? `${words} (${detail})` : words);
 
+/** Code and subcode of why it ended: a hard reset wraps another NOTIFICATION. */
+export const reasonOf = (notification: BgpNotification): { code: number; subcode: number } => notification.hardReset ?? notification;
+
 /** In the order of the table of subjects: the lower address first. */
 export const sessionSubject = ({ a, b }: BgpSession): Subject => ({ session: { a: a.ip, b: b.ip } });
 

@@ -54,6 +54,17 @@ const halfOpen = (stage: BgpStage, line: Line, pauses = [1, 2, 4, 8]): void => {
   }
 };
 
+/** Accepted, and closed by RST before it said anything: FRR does so with a neighbour that it has shut down. */
+const turnsAway = (line: Line): void => {
+  line.connect();
+  line.open(line.client);
+  line.rst(line.server);
+};
+
+const BGP_HEADER = 19;
+/** A NOTIFICATION as a hard reset (RFC 8538 section 3.1): its code, subcode and data are the data of another one. */
+const asHardReset = (notification: Uint8Array): Uint8Array => bgpNotification(6, 9, notification.subarray(BGP_HEADER));
+
 const notUp = (subject: string, rest: Parameters<typeof finding>[2] = {}) => finding(KIND, subject, { severity: 'warning', ...rest });
 const AB = '192.0.2.1-192.0.2.2';
 
@@ -275,6 +286,28 @@ const inVain: Scenario[] = [
       expect: [notUp(AB, { details: { cause: 'open-rejected', notification: { code: 6, subcode: 2, message: 'under repair' } } })],
     };
   }),
+  ...[false, true].map((isHard) =>
+    incident(
+      KIND,
+      `refused after an operator's reset${isHard ? ' (a hard one)' : ''}`,
+      'a reset is no shutdown: it should be up again',
+      () => {
+        const stage = new BgpStage();
+        const line = stage.session(A, B).keepalives(6);
+        line.say(B, isHard ? asHardReset(bgpShutdown('new filters', 4)) : bgpShutdown('new filters', 4));
+        line.fin(B);
+        stage.wait(2);
+        tries(stage, 4, turnsAway);
+        return {
+          capture: stage,
+          expect: [
+            notUp(AB, { confidence: 'likely', count: 4, details: { cause: 'refused', by: B.ip, recovered: false } }),
+            finding('bgp-session-reset', AB, { severity: 'notice', details: { cause: 'administrative' } }),
+          ],
+        };
+      },
+    ),
+  ),
   incident(KIND, 'refused for a while, then up', 'routers try again: notice', () => {
     const stage = new BgpStage();
     tries(stage, 5, refuses(stage), { every: 5 });
@@ -488,6 +521,37 @@ const up: Scenario[] = [
     line.keepalives(12);
     return { capture: stage };
   }),
+  ...(
+    [
+      ['shuts the session down', bgpShutdown('line is being repaired'), { code: 6, subcode: 2, message: 'line is being repaired' }],
+      ['removes the neighbour', bgpNotification(6, 3), { code: 6, subcode: 3 }],
+      [
+        'shuts the session down by a hard reset',
+        asHardReset(bgpShutdown('line is being repaired')),
+        { code: 6, subcode: 9, message: 'line is being repaired' },
+      ],
+      ['removes the neighbour by a hard reset', asHardReset(bgpNotification(6, 3)), { code: 6, subcode: 9, message: null }],
+    ] as const
+  ).map(([what, told, notification]) =>
+    twin(KIND, `an operator ${what}`, 'that what is tried since is refused is meant so', () => {
+      const stage = new BgpStage();
+      const line = stage.session(A, B).keepalives(6);
+      line.say(B, told);
+      line.fin(B);
+      stage.wait(2);
+      tries(stage, 5, turnsAway);
+      return {
+        capture: stage,
+        expect: [
+          finding('bgp-session-reset', AB, {
+            severity: 'notice',
+            count: 1,
+            details: { cause: 'administrative', recovered: false, notification },
+          }),
+        ],
+      };
+    }),
+  ),
   twin(KIND, 'the capture ends with the first SYN', 'its answer may come after the end', () => {
     const stage = new BgpStage();
     stage.session(A, C).keepalives(6);

@@ -238,6 +238,32 @@ const lost: Scenario[] = [
     stage.wait(5);
     return { capture: stage, expect: [reset(AB, { details: { cause: 'max-prefix', notification: { code: 6, subcode: 1, from: B.ip } } })] };
   }),
+  incident(KIND, 'too many prefixes, as a hard reset', 'Cease 9 (RFC 8538), and in it Cease 1', () => {
+    const stage = new BgpStage();
+    const line = stage.session(A, B);
+    line.announce(A, { announced: ['10.0.0.0/8', '10.1.0.0/16'], nextHop: A.ip, asPath: [A.as] });
+    line.say(B, bgpNotification(6, 9, [6, 1, 0, 1, 1, 0, 0, 0, 1]));
+    line.fin(B);
+    stage.wait(5);
+    return { capture: stage, expect: [reset(AB, { details: { cause: 'max-prefix', notification: { code: 6, subcode: 9, from: B.ip } } })] };
+  }),
+  incident(KIND, 'the hold timer runs out, as a hard reset', 'Cease 9, and in it NOTIFICATION 4/0', () => {
+    const stage = new BgpStage();
+    const line = stage.session(A, B).keepalives(6);
+    stage.wait(9);
+    line.say(A, bgpNotification(6, 9, [4, 0]));
+    line.fin(A);
+    stage.wait(5);
+    return { capture: stage, expect: [reset(AB, { details: { cause: 'hold-timer', notification: { code: 6, subcode: 9, from: A.ip } } })] };
+  }),
+  incident(KIND, 'a hard reset without a reason', 'its data are missing: as if an operator did it', () => {
+    const stage = new BgpStage();
+    const line = stage.session(A, B).keepalives(6);
+    line.say(B, bgpNotification(6, 9));
+    line.fin(B);
+    stage.wait(5);
+    return { capture: stage, expect: [reset(AB, { severity: 'notice', details: { cause: 'administrative' } })] };
+  }),
   incident(KIND, 'an UPDATE that cannot be read', 'NOTIFICATION 3/1', () => {
     const stage = new BgpStage();
     const line = stage.session(A, B).keepalives(3);
@@ -259,6 +285,41 @@ const lost: Scenario[] = [
       ],
     };
   }),
+  incident(
+    KIND,
+    'an operator shuts it down by a hard reset',
+    'as FRR does: Cease 9, and in it Cease 2; it is tried again, and refused',
+    () => {
+      const stage = new BgpStage();
+      const line = stage.session(A, B).keepalives(6);
+      const words = bgpShutdown('line is being repaired').subarray(19);
+      const notification = line.say(B, bgpNotification(6, 9, words));
+      line.fin(B);
+      for (let i = 0; i < 4; i++) {
+        stage.wait(2);
+        const again = stage.line(A, B).connect();
+        again.fin(B);
+        again.open(A);
+        again.rst(B);
+      }
+      return {
+        capture: stage,
+        expect: [
+          reset(AB, {
+            severity: 'notice',
+            count: 1,
+            details: {
+              cause: 'administrative',
+              resets: 1,
+              recovered: false,
+              notification: { code: 6, subcode: 9, message: 'line is being repaired' },
+            },
+            evidenceFrames: [notification],
+          }),
+        ],
+      };
+    },
+  ),
   incident(KIND, 'it goes up and down', 'three OPENs within ten minutes, no reason given', () => {
     const stage = new BgpStage();
     for (let i = 0; i < 4; i++) {

@@ -179,6 +179,28 @@ describe('a session', () => {
     expect(session.resets).toBe(1);
   });
 
+  it('stays over where an OPEN crossed the FIN', async () => {
+    const capture = new RawCapture();
+    const talk = new BgpConversation(capture, A, B).connect().end('server', TcpFlags.Fin);
+    talk.say('client', bgpOpen(A)).end('server', TcpFlags.Rst);
+    const session = onlySession(await followBgp(capture.bytes));
+    expect(statesOf(session)).toEqual(['connect 1', 'idle 4']);
+    expect(session).toMatchObject({ established: 0, resets: 0, opensSeen: 1, a: { as: A.as } });
+    expect(session.connections[0]).toMatchObject({ end: { cause: 'fin', by: B.ip }, established: null });
+  });
+
+  it('keeps what a hard reset is about (RFC 8538), and nothing of the kind of others', async () => {
+    const hardResetOf = async (notification: Uint8Array): Promise<unknown> => {
+      const capture = new RawCapture();
+      new BgpConversation(capture, A, B).establish().say('server', notification);
+      return onlySession(await followBgp(capture.bytes)).connections[0]?.notification?.hardReset;
+    };
+    expect(await hardResetOf(bgpNotification(6, 9, [6, 2]))).toEqual({ code: 6, subcode: 2 });
+    expect(await hardResetOf(bgpNotification(6, 9))).toBeNull();
+    expect(await hardResetOf(bgpShutdown('upgrade tonight'))).toBeNull();
+    expect(await hardResetOf(bgpNotification(4, 0))).toBeNull();
+  });
+
   it.each([
     ['rst', TcpFlags.Rst],
     ['fin', TcpFlags.Fin],

@@ -59,7 +59,9 @@ export class Connection {
     return this.fromClient.stream.isWaiting || this.fromServer.stream.isWaiting;
   }
 
+  /** What comes after the end changes nothing: an OPEN that crossed the FIN. */
   enter(state: BgpState, stamp: Stamp): void {
+    if (this.facts.states.at(-1)?.state === 'idle') return;
     if (this.facts.states.at(-1)?.state !== state) this.facts.states.push({ state, stamp });
   }
 

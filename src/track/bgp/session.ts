@@ -17,6 +17,8 @@ export interface BgpNotification {
   message: string | null;
   /** What its data says: `limit of 100 prefixes of IPv4 unicast`, `bad peer AS 64513`; null where it says nothing. */
   detail: string | null;
+  /** Code and subcode that a hard reset (RFC 8538) is about; null where it is none. */
+  hardReset: { code: number; subcode: number } | null;
   stamp: Stamp;
 }
 

@@ -116,12 +116,13 @@ export function readNotification(view: DataView, at: number, length: number): Bg
   return contents(view, code, subcode, at + DATA, at + length);
 }
 
-function contents(view: DataView, code: number, subcode: number, at: number, end: number): BgpNotificationMessage {
+/** @param isWrapped it is what a hard reset carries */
+function contents(view: DataView, code: number, subcode: number, at: number, end: number, isWrapped = false): BgpNotificationMessage {
   const text = notificationText(code, subcode);
   const isCease = code === NotificationCode.Cease;
   // A hard reset carries the NOTIFICATION that it stands for (RFC 8538 section 3.1); one in another is none.
-  if (isCease && subcode === CeaseSubcode.HardReset && at + 2 <= end) {
-    const inner = contents(view, view.getUint8(at), view.getUint8(at + 1), at + 2, end);
+  if (isCease && subcode === CeaseSubcode.HardReset && !isWrapped && at + 2 <= end) {
+    const inner = contents(view, view.getUint8(at), view.getUint8(at + 1), at + 2, end, true);
     const { message, detail } = inner;
     const reason = inner.code === NotificationCode.Cease ? inner.text.replace(/^Cease: /, '') : inner.text;
     return { code, subcode, text: `${text} (${reason})`, message, detail, hardReset: { code: inner.code, subcode: inner.subcode } };

@@ -43,6 +43,20 @@ describe('NOTIFICATION', () => {
     });
     expect(read(bgpNotification(6, 9, [4, 0])).text).toBe('Cease: hard reset (Hold timer expired)');
     expect(read(bgpNotification(6, 9)).text).toBe('Cease: hard reset');
+    // One in another is none, however deep somebody nests them.
+    expect(read(bgpNotification(6, 9, [6, 9, 6, 2]))).toMatchObject({
+      text: 'Cease: hard reset (hard reset)',
+      hardReset: { code: 6, subcode: 9 },
+    });
+    expect(
+      read(
+        bgpNotification(
+          6,
+          9,
+          Array.from({ length: 20_000 }, (_, i) => (i % 2 === 0 ? 6 : 9)),
+        ),
+      ).text,
+    ).toBe('Cease: hard reset (hard reset)');
   });
 
   it.each([
