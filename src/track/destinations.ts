@@ -4,7 +4,9 @@ import { readStamp, STAMP_WORDS, type Stamp, type StampStore, writeStamp } from 
 
 /** Most entries, and places for them: half of them stay free, so that an entry is found at its place or the next. */
 const LIMIT = 65_536;
-const PLACES = 131_072;
+/** There is memory for so many entries at first, and for four times as many where that is not enough. */
+const FIRST_ENTRIES = 256;
+const GROWTH = 4;
 /** Silence is measured in steps of this. */
 const STEP_SEC = 60;
 /** Longest silence, in steps: what goes on later is another entry. */
@@ -57,9 +59,13 @@ export class Destinations {
   isNew = false;
   /** How many packets the entry that was counted last had before. */
   before = 0;
-  private readonly places = new Int32Array(PLACES * PLACE);
-  private readonly entries: StampStore;
-  private readonly words: Int32Array;
+  /** Twice as many as there is memory for entries. */
+  private places = new Int32Array(2 * FIRST_ENTRIES * PLACE);
+  private placeMask = this.places.length - 1;
+  private placeShift = shiftOf(FIRST_ENTRIES);
+  private entries: StampStore = entriesOf(FIRST_ENTRIES);
+  private words = this.entries.words;
+  private capacity = FIRST_ENTRIES;
   private count = 0;
   private fresh = 0;
   private free = NONE;
@@ -74,9 +80,6 @@ export class Destinations {
   /** @param leave an entry goes, but at `clear`: what is known of it can still be asked for */
   constructor(leave: (id: number) => void) {
     this.leave = leave;
-    const memory = new ArrayBuffer(LIMIT * ENTRY * 4);
-    this.words = new Int32Array(memory);
-    this.entries = { words: this.words, doubles: new Float64Array(memory) };
   }
 
   get size(): number {
@@ -175,7 +178,7 @@ export class Destinations {
     const lastAt = ipAt + (isSource ? LAST_WORD - 16 : LAST_WORD);
     const last = isV4 ? (isSource ? packet.src4 : packet.dst4) : view.getInt32(lastAt);
     const key = (hop << 1) | (isV4 ? 0 : 1);
-    for (let at = this.placeOf(last, key); ; at = (at + PLACE) & PLACE_MASK) {
+    for (let at = this.placeOf(last, key); ; at = (at + PLACE) & this.placeMask) {
       const tag = places[at + TAG] ?? 0;
       if (tag === 0) return NONE;
       if (places[at + LAST] !== last || ((tag - 1) & HOP_MASK) !== key) continue;
@@ -194,6 +197,7 @@ export class Destinations {
 
   private add(packet: Packet, hop: number): number {
     if (this.count === LIMIT) this.makeRoom();
+    else if (this.free === NONE && this.fresh === this.capacity) this.grow();
     const { words, places } = this;
     let id = this.free;
     if (id === NONE) id = this.fresh++;
@@ -209,12 +213,31 @@ export class Destinations {
     writeStamp(this.entries, at + FIRST, packet);
     const last = words[at + 3] ?? 0;
     let place = this.placeOf(last, key);
-    while (places[place + TAG] !== 0) place = (place + PLACE) & PLACE_MASK;
+    while (places[place + TAG] !== 0) place = (place + PLACE) & this.placeMask;
     places[place + LAST] = last;
     places[place + TAG] = ((id << HOP_BITS) | key) + 1;
     places[place + PACKETS] = 0;
     places[place + OCTETS] = 0;
     return place;
+  }
+
+  /** Memory for more entries; ids stay. */
+  private grow(): void {
+    const { places: before, words } = this;
+    this.capacity = Math.min(LIMIT, this.capacity * GROWTH);
+    this.entries = entriesOf(this.capacity);
+    this.words = this.entries.words;
+    this.words.set(words);
+    this.places = new Int32Array(2 * this.capacity * PLACE);
+    this.placeMask = this.places.length - 1;
+    this.placeShift = shiftOf(this.capacity);
+    for (let at = 0; at < before.length; at += PLACE) {
+      const tag = before[at + TAG] ?? 0;
+      if (tag === 0) continue;
+      let place = this.placeOf(before[at + LAST] ?? 0, (tag - 1) & HOP_MASK);
+      while (this.places[place + TAG] !== 0) place = (place + PLACE) & this.placeMask;
+      for (let i = 0; i < PLACE; i++) this.places[place + i] = before[at + i] ?? 0;
+    }
   }
 
   /** Whose count has not changed since it was looked at last; it is looked at now. */
@@ -251,10 +274,10 @@ export class Destinations {
   private release(place: number): void {
     const { places } = this;
     let hole = place;
-    for (let at = (hole + PLACE) & PLACE_MASK; places[at + TAG] !== 0; at = (at + PLACE) & PLACE_MASK) {
+    for (let at = (hole + PLACE) & this.placeMask; places[at + TAG] !== 0; at = (at + PLACE) & this.placeMask) {
       const home = this.placeOf(places[at + LAST] ?? 0, ((places[at + TAG] ?? 0) - 1) & HOP_MASK);
       // It may stand in the hole if its own place is not between the hole and where it stands.
-      if (((at - home) & PLACE_MASK) < ((at - hole) & PLACE_MASK)) continue;
+      if (((at - home) & this.placeMask) < ((at - hole) & this.placeMask)) continue;
       places.copyWithin(hole, at, at + PLACE);
       hole = at;
     }
@@ -266,7 +289,7 @@ export class Destinations {
     const at = id * ENTRY;
     const tag = ((id << HOP_BITS) | (words[at + HOP] ?? 0)) + 1;
     let place = this.placeOf(words[at + 3] ?? 0, words[at + HOP] ?? 0);
-    while (places[place + TAG] !== tag) place = (place + PLACE) & PLACE_MASK;
+    while (places[place + TAG] !== tag) place = (place + PLACE) & this.placeMask;
     return place;
   }
 
@@ -274,8 +297,14 @@ export class Destinations {
     let hash = Math.imul(last ^ this.seed, 0x9e3779b1);
     hash = Math.imul(hash ^ (hash >>> 15) ^ key, this.factor);
     hash = Math.imul(hash ^ (hash >>> 13), 0x85ebca77);
-    return (hash >>> 15) * PLACE;
+    return (hash >>> this.placeShift) * PLACE;
   }
 }
 
-const PLACE_MASK = PLACES * PLACE - 1;
+function entriesOf(count: number): StampStore {
+  const memory = new ArrayBuffer(count * ENTRY * 4);
+  return { words: new Int32Array(memory), doubles: new Float64Array(memory) };
+}
+
+/** Of a hash of 32 bits there remain as many as it takes to number the places for so many entries. */
+const shiftOf = (entries: number): number => Math.clz32(2 * entries - 1);

@@ -113,12 +113,12 @@ export const winnerOf = ({ replies }: Exchange): Mac | null => replies[0]?.mac ?
  */
 export class OpenExchanges {
   private readonly table: Table;
-  private readonly open: (Exchange | undefined)[];
+  /** By id: a table gives ids without gaps. */
+  private readonly open: (Exchange | undefined)[] = [];
   private readonly closed: (exchange: Exchange) => void;
 
   constructor(clock: Clock, closed: (exchange: Exchange) => void) {
     this.table = new Table({ words: 7, limit: MOST_OPEN, idleSec: IDLE_SEC, clock, leave: (id) => this.leave(id) });
-    this.open = new Array(this.table.limit).fill(undefined);
     this.closed = closed;
   }
 

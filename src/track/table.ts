@@ -33,11 +33,19 @@ const QUEUED = 3;
 const KEY = 8;
 /** Words of a cache line. */
 const LINE = 16;
+/** A table begins with memory for so many entries, a power of two, and where that is not enough there is so many times as much. */
+const FIRST_ENTRIES = 64;
+const GROWTH = 4;
+
+const NO_WORDS = new Int32Array(0);
+const NO_DOUBLES = new Float64Array(0);
+/** Of a table without memory: nothing is found. */
+const NO_ENTRY = new Int32Array(1);
 
 /**
  * A bounded table from keys of some 32-bit words to small integers, the ids of its entries. What is known of an entry stands in its own words, or in
- * typed arrays of the tracker's with the id as index: nothing is allocated for a packet. All memory is reserved at the start and costs nothing until
- * it is touched.
+ * typed arrays of the tracker's with the id as index: nothing is allocated for a packet. Memory comes with the first entry and grows with them, up to the
+ * limit: most captures need little of most tables. So `words` and `doubles` are to be read anew after `add`.
  *
  * Hash chains, and a queue in order of age, in which an entry that was touched meanwhile gets a second round when its turn comes (the clock
  * algorithm): touching is one write.
@@ -48,15 +56,17 @@ export class Table {
   readonly key: Int32Array;
   /** Entries that were pushed out to make room. */
   evicted = 0;
-  /** All entries; an entry's own words begin at `ownOf(id)`. */
-  readonly words: Int32Array;
-  /** The same memory as doubles: words 2n and 2n + 1 are double n. */
-  readonly doubles: Float64Array;
+  /** All entries; an entry's own words begin at `ownOf(id)`. `add` may replace it by a larger one. */
+  words: Int32Array = NO_WORDS;
+  /** The same memory as doubles: words 2n and 2n + 1 are double n. `add` may replace it, too. */
+  doubles: Float64Array = NO_DOUBLES;
   private readonly keyLength: number;
   private readonly stride: number;
   private readonly ownAt: number;
-  private readonly head: Int32Array;
-  private readonly mask: number;
+  private head: Int32Array = NO_ENTRY;
+  private mask = 0;
+  /** Entries that there is memory for. */
+  private capacity = 0;
   private oldest = NONE;
   private newest = NONE;
   private free = NONE;
@@ -75,12 +85,6 @@ export class Table {
     this.key = new Int32Array(words);
     this.ownAt = KEY + words + (words % 2);
     this.stride = Math.ceil((this.ownAt + own) / LINE) * LINE;
-    const memory = new ArrayBuffer(this.limit * this.stride * 4);
-    this.words = new Int32Array(memory);
-    this.doubles = new Float64Array(memory);
-    // Ids are stored plus one, so that memory as it comes means "none".
-    this.head = new Int32Array(this.limit);
-    this.mask = this.limit - 1;
     this.idleSec = idleSec;
     this.clock = clock;
     this.leave = leave;
@@ -110,6 +114,7 @@ export class Table {
   add(): number {
     const hash = this.hash();
     if (this.count === this.limit) this.makeRoom();
+    else if (this.free === NONE && this.fresh === this.capacity) this.grow();
     const { words } = this;
     let id = this.free;
     if (id === NONE) id = this.fresh++;
@@ -193,6 +198,25 @@ export class Table {
     const at = id * this.stride + KEY;
     for (let i = 0; i < this.keyLength; i++) if (this.words[at + i] !== this.key[i]) return false;
     return true;
+  }
+
+  /** Memory for more entries: what was kept moves there, and ids stay. */
+  private grow(): void {
+    this.capacity = this.capacity === 0 ? Math.min(this.limit, FIRST_ENTRIES) : Math.min(this.limit, this.capacity * GROWTH);
+    const memory = new ArrayBuffer(this.capacity * this.stride * 4);
+    const words = new Int32Array(memory);
+    words.set(this.words);
+    this.words = words;
+    this.doubles = new Float64Array(memory);
+    // Ids are stored plus one, so that memory as it comes means "none".
+    this.head = new Int32Array(this.capacity);
+    this.mask = this.capacity - 1;
+    for (let id = this.oldest; id !== NONE; id = words[id * this.stride + NEWER] ?? NONE) {
+      const at = id * this.stride;
+      const bucket = (words[at + HASH] ?? 0) & this.mask;
+      words[at + CHAIN] = this.head[bucket] ?? 0;
+      this.head[bucket] = id + 1;
+    }
   }
 
   private makeRoom(): void {
