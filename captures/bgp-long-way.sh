@@ -18,6 +18,8 @@ long_way() {
   at right ip route add 198.51.100.0/28 via 198.51.100.17
   # The same on every machine, whatever its administrator prefers.
   for each in left right; do at $each sysctl -qw net.ipv4.tcp_mtu_probing=0 net.ipv4.tcp_congestion_control=reno; done
+  # The port of a connection names what is found: of two the kernel takes the even one first.
+  at left sysctl -qw net.ipv4.ip_local_port_range='40000 40001'
   capture left wan left.pcap
   capture right wan right.pcap
 }

@@ -112,3 +112,39 @@ transfer() {
 
 # listens NODE PORT
 listens() { at "$1" ss -Hltn "sport = :$2" | grep -q LISTEN; }
+
+# behind_nat: two sites and their gateways, of which gwa is behind NAT.
+#
+#    hosta eth0 ── lan gwa wan ────── inside nat outside ── inet ──────── wan gwb lan ── eth0 hostb
+#    10.1.0.10     .1   192.168.1.2   .1  203.0.113.10     .1   .1  198.51.100.2   .1   10.2.0.10
+behind_nat() {
+  nodes hosta hostb
+  routers gwa nat inet gwb
+  cable hosta eth0 02:00:00:00:01:10 gwa lan 02:00:00:00:01:01
+  cable gwa wan 02:00:00:00:02:02 nat inside 02:00:00:00:02:01
+  cable nat outside 02:00:00:00:03:10 inet towarda 02:00:00:00:03:01
+  cable gwb wan 02:00:00:00:04:02 inet towardb 02:00:00:00:04:01
+  cable hostb eth0 02:00:00:00:05:10 gwb lan 02:00:00:00:05:01
+  address hosta eth0 10.1.0.10/24
+  address gwa lan 10.1.0.1/24
+  address gwa wan 192.168.1.2/24
+  address nat inside 192.168.1.1/24
+  address nat outside 203.0.113.10/24
+  address inet towarda 203.0.113.1/24
+  address inet towardb 198.51.100.1/24
+  address gwb wan 198.51.100.2/24
+  address gwb lan 10.2.0.1/24
+  address hostb eth0 10.2.0.10/24
+  at hosta ip route add default via 10.1.0.1
+  at hostb ip route add default via 10.2.0.1
+  at gwa ip route add default via 192.168.1.1
+  at nat ip route add default via 203.0.113.1
+  at gwb ip route add default via 198.51.100.1
+  at nat nft 'table ip nat { chain out { type nat hook postrouting priority srcnat; oifname "outside" masquerade; }; }'
+}
+
+# site_connections: what gwa and gwb know of each other, once their charons run.
+site_connections() {
+  ipsec_connection gwb 198.51.100.2 %any "$(ipsec_child net 10.2.0.0/24 10.1.0.0/24)" gwb.example gwa.example
+  ipsec_connection gwa 192.168.1.2 198.51.100.2 "$(ipsec_child net 10.1.0.0/24 10.2.0.0/24)" gwa.example gwb.example
+}

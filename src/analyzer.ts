@@ -151,6 +151,7 @@ export class Analyzer {
     trackers.observeFrame(packet);
     trackers.observe(packet);
     while (decodeInner(packet)) trackers.observe(packet);
+    if (packet.isFragment || packet.isInFragment) trackers.observeWhole(packet);
     if (packet.stop === 'malformed') stats.malformed++;
   }
 

@@ -28,6 +28,7 @@ const FIELDS = [
   'tcp.flags.fin',
   'tcp.flags.reset',
   'bgp.type',
+  'isakmp.notify.msgtype',
 ] as const;
 type Row = Record<(typeof FIELDS)[number], string>;
 
@@ -54,6 +55,8 @@ function frames(path: string, numbers: readonly number[]): Map<number, Row> {
 type Finding = AnalysisDocument['findings'][number];
 type Endpoint = { ip: string; port: number };
 type Roles = Record<string, (finding: Finding) => Partial<Row>>;
+/** Details of a direction of TCP. */
+type Ways = { sender: string; receiver: string; retransmissions: number };
 
 const request = ({ subject }: Finding): Partial<Row> => ({ 'arp.opcode': '1', 'arp.dst.proto_ipv4': String(subject.ip) });
 const claim = ({ subject }: Finding): Partial<Row> => ({ 'arp.src.proto_ipv4': String(subject.ip) });
@@ -61,6 +64,15 @@ const answer = (finding: Finding): Partial<Row> => ({ 'arp.opcode': '2', ...clai
 const endpoint = (finding: Finding, name: string): Endpoint => finding.subject[name] as Endpoint;
 const from = ({ ip, port }: Endpoint): Partial<Row> => ({ 'ip.src': ip, 'udp.srcport': String(port) });
 const to = ({ ip, port }: Endpoint): Partial<Row> => ({ 'ip.dst': ip, 'udp.dstport': String(port) });
+const isTcp = ({ details }: Finding): boolean => (details as { transport: string }).transport === 'tcp';
+const toServer = (finding: Finding): Partial<Row> => {
+  const { ip, port } = endpoint(finding, 'server');
+  return isTcp(finding) ? { 'ip.dst': ip, 'tcp.dstport': String(port) } : { 'ip.dst': ip, 'udp.dstport': String(port) };
+};
+const fromServer = (finding: Finding): Partial<Row> => ({
+  'ip.src': endpoint(finding, 'server').ip,
+  'ip.dst': endpoint(finding, 'client').ip,
+});
 const INITIATION = { 'wg.type': '1' };
 const TIME_EXCEEDED = (): Partial<Row> => ({ 'icmp.type': '11', 'icmp.code': '0' });
 
@@ -138,6 +150,35 @@ const ROLES: Record<string, Roles> = {
     initiation: (finding) => ({ ...INITIATION, 'ip.src': endpoint(finding, 'initiator').ip, ...to(endpoint(finding, 'responder')) }),
     recovered: () => ({}),
   },
+  'openvpn-handshake-stalled': {
+    reset: (finding) => toServer(finding),
+    'server-reset': (finding) => fromServer(finding),
+    'wrong-answer': (finding) => ({ 'ip.dst': endpoint(finding, 'client').ip, 'udp.srcport': String(endpoint(finding, 'server').port) }),
+    'sent-again': () => ({}),
+    refusal: (finding) =>
+      isTcp(finding)
+        ? { 'tcp.flags.reset': '1', 'ip.dst': endpoint(finding, 'client').ip }
+        : { 'icmp.type': '3', 'ip.dst': endpoint(finding, 'client').ip },
+    alert: () => ({}),
+    recovered: () => ({}),
+  },
+  'ike-negotiation-failed': {
+    request: (finding) => ({ 'ip.src': endpoint(finding, 'initiator').ip, 'ip.dst': endpoint(finding, 'responder').ip }),
+    answer: (finding) => ({ 'ip.src': endpoint(finding, 'responder').ip, 'ip.dst': endpoint(finding, 'initiator').ip }),
+    notify: (finding) => ({ 'ip.src': endpoint(finding, 'responder').ip, 'isakmp.notify.msgtype': '14' }),
+    informational: () => ({}),
+    'wrong-answer': (finding) => ({ 'ip.dst': endpoint(finding, 'initiator').ip }),
+    established: () => ({}),
+    'icmp-error': (finding) => ({ 'icmp.type': '3', 'icmp.code': '3', 'ip.src': endpoint(finding, 'responder').ip }),
+  },
+  'ipsec-one-way': {
+    sent: (finding) => ({ 'ip.src': endpoint(finding, 'initiator').ip, 'ip.dst': endpoint(finding, 'responder').ip }),
+    // Perhaps on the other side of a NAT.
+    'ike-answer': (finding) => ({ 'ip.src': endpoint(finding, 'responder').ip }),
+    'from-elsewhere': (finding) => ({ 'ip.dst': endpoint(finding, 'initiator').ip }),
+    'heard-again': (finding) => ({ 'ip.src': endpoint(finding, 'responder').ip, 'ip.dst': endpoint(finding, 'initiator').ip }),
+  },
+  'tunnel-fragmentation': { fragment: () => ({}) },
   'bgp-session-not-established': {
     syn: SYN,
     'time-exceeded': ({ details }) => ({ ...TIME_EXCEEDED(), 'ip.src': (details as { by: string }).by }),
@@ -155,6 +196,17 @@ const ROLES: Record<string, Roles> = {
     notification: NOTIFICATION,
     closed: () => ({}),
   },
+  'pmtu-blackhole': {
+    syn: () => ({ 'tcp.flags.syn': '1' }),
+    stuck: ({ details }) => ({ 'ip.src': (details as Ways).sender, 'ip.dst': (details as Ways).receiver }),
+    again: ({ details }) => ({ 'ip.src': (details as Ways).sender, 'ip.dst': (details as Ways).receiver }),
+    gap: ({ details }) => ({ 'ip.src': (details as Ways).sender, 'ip.dst': (details as Ways).receiver }),
+    'too-big': ({ details }) => ({ 'icmp.type': '3', 'icmp.code': '4', 'ip.dst': (details as Ways).sender }),
+    // Where segments are sent again it is the receiver's life that counts; where some are missing, the sender's.
+    alive: ({ details }) => ({ 'ip.src': (details as Ways).retransmissions > 0 ? (details as Ways).receiver : (details as Ways).sender }),
+    acknowledged: ({ details }) => ({ 'ip.src': (details as Ways).receiver }),
+  },
+  'mss-not-clamped': { syn: ({ details }) => ({ 'tcp.flags.syn': '1', 'ip.src': (details as { from: string }).from }) },
   'bgp-next-hop-unreachable': {
     open: OPEN,
     update: ({ details }) => ({ ...UPDATE(), 'ip.dst': (details as { to: string }).to }),

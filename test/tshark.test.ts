@@ -53,7 +53,10 @@ type Row = Record<(typeof FIELDS)[number], string>;
 
 /** All occurrences of each field in each frame, the outermost layer's first, joined by commas. */
 function tshark(path: string): Row[] {
-  const args = ['-r', path, '-n', '-T', 'fields', '-E', 'separator=/t', '-E', 'occurrence=a', ...FIELDS.flatMap((field) => ['-e', field])];
+  // Packet by packet: what is put together of fragments belongs to none of them.
+  const pieces = ['-o', 'ip.defragment:FALSE', '-o', 'ipv6.defragment:FALSE'];
+  const format = ['-T', 'fields', '-E', 'separator=/t', '-E', 'occurrence=a', ...FIELDS.flatMap((field) => ['-e', field])];
+  const args = ['-r', path, '-n', ...pieces, ...format];
   const lines = execFileSync('tshark', args, {
     cwd: root,
     encoding: 'utf8',

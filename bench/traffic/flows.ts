@@ -239,7 +239,7 @@ export class Flows {
     const own = fromClient ? this.fromClient : this.fromServer;
     const other = fromClient ? this.fromServer : this.fromClient;
     const acknowledged = flags & TcpFlag.Ack ? (other[flow] ?? 0) : 0;
-    packets.tcp(fromClient ? from : to, fromClient ? to : from, own[flow] ?? 0, acknowledged, flags);
+    packets.tcp(fromClient ? from : to, fromClient ? to : from, own[flow] ?? 0, acknowledged, flags, this.mostOf(flow) - TCP_HEADER);
     packets.out.payload(data);
     packets.end();
     own[flow] = (own[flow] ?? 0) + data + (flags & (TcpFlag.Syn | TcpFlag.Fin) ? 1 : 0);
@@ -257,8 +257,7 @@ export class Flows {
     const client = this.client[flow] ?? 0;
     const server = this.server[flow] ?? 0;
     const carrier = this.carrier[flow] ?? 0;
-    const most = (carrier === Carrier.Vxlan ? VXLAN_MTU : carrier === Carrier.Gre ? GRE_MTU : LONG) - headerLength(isV6);
-    const fits = Math.min(length, most);
+    const fits = Math.min(length, this.mostOf(flow));
     const whole = headerLength(isV6) + fits;
     if (carrier === Carrier.Vxlan) this.vxlan(flow, fromClient, isV6, whole);
     else if (carrier === Carrier.Gre) this.gre(flow, fromClient, isV6, whole);
@@ -272,6 +271,12 @@ export class Flows {
       ttl: fromClient ? CLIENT_TTL : SERVER_TTL,
     });
     return fits;
+  }
+
+  /** Most octets after the IP header. */
+  private mostOf(flow: number): number {
+    const carrier = this.carrier[flow] ?? 0;
+    return (carrier === Carrier.Vxlan ? VXLAN_MTU : carrier === Carrier.Gre ? GRE_MTU : LONG) - headerLength(this.isV6[flow] === 1);
   }
 
   private vxlan(flow: number, fromClient: boolean, isV6: boolean, inner: number): void {

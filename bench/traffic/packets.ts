@@ -120,7 +120,7 @@ export class Packets {
   }
 
   /** TCP; a SYN offers its MSS and is four octets longer. */
-  tcp(sourcePort: number, destinationPort: number, sequence: number, acknowledged: number, flags: number): void {
+  tcp(sourcePort: number, destinationPort: number, sequence: number, acknowledged: number, flags: number, mss = ETHERNET_MSS): void {
     const { out } = this;
     const isSyn = (flags & TcpFlag.Syn) !== 0;
     this.open(16);
@@ -131,7 +131,7 @@ export class Packets {
     out.u16((isSyn ? 0x6000 : 0x5000) | flags);
     out.u16(0xfaf0);
     out.u32(0);
-    if (isSyn) out.u32(MSS);
+    if (isSyn) out.u32(MSS_OPTION | mss);
   }
 
   /** Type, code and checksum; the four octets by type follow. */
@@ -231,7 +231,9 @@ export class Packets {
   }
 }
 
-const MSS = 0x0204_05b4;
+/** Kind 2, length 4, and the MSS. */
+const MSS_OPTION = 0x0204_0000;
+const ETHERNET_MSS = 1460;
 
 const halves = (word: number): number => (word >>> 16) + (word & 0xffff);
 

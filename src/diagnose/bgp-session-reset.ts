@@ -242,7 +242,8 @@ function others(resets: readonly Reset[], told: Reset): string[] {
     );
 }
 
-const isHoldCause = (cause: ResetCause): boolean => WORDS[cause].startsWith('hold timer');
+/** Packets did not get through: the hold timer ran out. */
+export const isHoldCause = (cause: ResetCause): boolean => WORDS[cause].startsWith('hold timer');
 
 function ruledOut(told: Reset): string[] {
   return [

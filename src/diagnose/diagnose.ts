@@ -1,4 +1,4 @@
-import { endpointText } from '../net/ip.ts';
+import { type Endpoint, endpointText } from '../net/ip.ts';
 import type { Address } from '../track/neighbourhood.ts';
 import type { Move } from '../track/wireguard/peers.ts';
 import { judgeDefence, judgeProbes } from './arp-address-conflict.ts';
@@ -16,12 +16,17 @@ import { diagnoseBgp } from './bgp.ts';
 import type { Findings } from './finding.ts';
 import { diagnoseGateways } from './gateway-mismatch.ts';
 import { icmpReplyWrongSource, judgeWrongEcho } from './icmp-reply-wrong-source.ts';
+import { diagnoseIpsec } from './ipsec.ts';
 import type { Knowledge } from './knowledge.ts';
 import { judgeNdpDuplicate, judgeNdpMultiMac, ndpDuplicateAddress, ndpMultiMacAnswer } from './ndp-answers.ts';
 import { diagnoseNextHops } from './next-hop-ignored.ts';
 import { areOneBond } from './one-machine.ts';
+import { diagnoseOpenVpn } from './openvpn.ts';
+import type { WrongSourceTold } from './openvpn-course.ts';
+import { type WrongSources, wrongSourceKey } from './openvpn-handshake-stalled.ts';
 import { diagnoseFlaps } from './route-flap.ts';
 import { diagnoseLoops } from './routing-loop.ts';
+import { diagnoseSizes } from './sizes.ts';
 import { udpReplyWrongSource, wrongReplies } from './udp-reply-wrong-source.ts';
 import { judgeLoneRealserver, judgeRealserver, vipAnsweredByRealserver } from './vip-answered-by-realserver.ts';
 import { judgeSplitBrain, vrrpSplitBrain } from './vrrp-split-brain.ts';
@@ -40,9 +45,12 @@ export function diagnose(knowledge: Knowledge, findings: Findings): void {
   diagnoseGateways(knowledge, findings);
   diagnoseNextHops(knowledge, findings);
   diagnoseFlaps(knowledge, findings, diagnoseLoops(knowledge, findings));
-  diagnoseReplies(knowledge, findings);
+  const wrongSources = diagnoseReplies(knowledge, findings);
   diagnoseWireguard(knowledge, findings);
-  diagnoseBgp(knowledge, findings);
+  const starved = diagnoseBgp(knowledge, findings);
+  diagnoseOpenVpn(knowledge, findings, wrongSources);
+  diagnoseIpsec(knowledge, findings, wrongSources);
+  diagnoseSizes(knowledge, findings, starved);
 }
 
 /** @param deliveries findings that frames for an address arrive wrongly: by whose answer they do is one story with them */
@@ -123,9 +131,21 @@ function reportAnswers(multi: MultiAnswer, findings: Findings, isDelivered: bool
   return findings.report(arpMultiMacAnswer, judgeMultiMac(multi));
 }
 
-function diagnoseReplies(knowledge: Knowledge, findings: Findings): void {
-  for (const draft of wrongReplies(knowledge)) findings.report(udpReplyWrongSource, draft);
+/** Gives the findings about wrong sources: what stands still because of them is one story with them. */
+function diagnoseReplies(knowledge: Knowledge, findings: Findings): WrongSources {
+  const wrongSources = new Map<string, WrongSourceTold>();
+  for (const draft of wrongReplies(knowledge)) {
+    const { subject, path, confidence, details, remedies = [] } = draft;
+    const handle = findings.report(udpReplyWrongSource, draft);
+    wrongSources.set(wrongSourceKey(subject.client as Endpoint, subject.asked as Endpoint, path), {
+      handle,
+      confidence,
+      answeredFrom: details.answeredFrom,
+      remedies,
+    });
+  }
   for (const wrong of knowledge.icmp.wrong.values()) findings.report(icmpReplyWrongSource, judgeWrongEcho(wrong, knowledge));
+  return wrongSources;
 }
 
 function diagnoseWireguard(knowledge: Knowledge, findings: Findings): void {

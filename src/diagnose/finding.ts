@@ -209,5 +209,7 @@ function idOf<D>({ kind }: FindingKind<D>, { subject, path }: Draft<D>): string 
 function valueText(name: string, value: Subject[string]): string {
   if (typeof value !== 'object') return String(value);
   if ('ip' in value) return BY_ADDRESS.has(name) ? String(value.ip) : endpointText(value as Endpoint);
-  return Object.values(value).join('-');
+  return Object.values(value)
+    .map((each) => (typeof each === 'object' ? endpointText(each) : each))
+    .join('-');
 }

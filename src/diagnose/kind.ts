@@ -26,7 +26,7 @@ export interface Remedy {
 }
 
 /** What a finding is about: by these values two findings of a kind are told apart. The order is that of the id. */
-export type Subject = Record<string, string | number | Endpoint | Record<string, string | number>>;
+export type Subject = Record<string, string | number | Endpoint | Record<string, string | number | Endpoint>>;
 
 /** A JSON Schema, as far as this project uses it. */
 export interface Schema {

@@ -12,12 +12,18 @@ import { bgpSessionNotEstablished } from './bgp-session-not-established.ts';
 import { bgpSessionReset } from './bgp-session-reset.ts';
 import { gatewayMismatch } from './gateway-mismatch.ts';
 import { icmpReplyWrongSource } from './icmp-reply-wrong-source.ts';
+import { ikeNegotiationFailed } from './ike-negotiation-failed.ts';
 import { interfaceAsymmetry } from './interface-asymmetry.ts';
+import { ipsecOneWay } from './ipsec-one-way.ts';
 import type { FindingKind } from './kind.ts';
+import { mssNotClamped } from './mss-not-clamped.ts';
 import { ndpDuplicateAddress, ndpMultiMacAnswer } from './ndp-answers.ts';
 import { nextHopIgnored } from './next-hop-ignored.ts';
+import { openvpnHandshakeStalled } from './openvpn-handshake-stalled.ts';
+import { pmtuBlackhole } from './pmtu-blackhole.ts';
 import { routeFlap } from './route-flap.ts';
 import { routingLoop } from './routing-loop.ts';
+import { tunnelFragmentation } from './tunnel-fragmentation.ts';
 import { udpReplyWrongSource } from './udp-reply-wrong-source.ts';
 import { vipAnsweredByRealserver } from './vip-answered-by-realserver.ts';
 import { vrrpSplitBrain } from './vrrp-split-brain.ts';
@@ -57,10 +63,16 @@ export const findingKinds: readonly Omit<FindingKind, 'of'>[] = [
   wireguardSharedKey,
   wireguardEndpointFlap,
   wireguardHandshakeUnanswered,
+  openvpnHandshakeStalled,
+  ikeNegotiationFailed,
+  ipsecOneWay,
   bgpSessionNotEstablished,
   bgpSessionReset,
   bgpNextHopUnreachable,
   bgpRecursiveRoute,
+  pmtuBlackhole,
+  mssNotClamped,
+  tunnelFragmentation,
 ];
 
 const byName: ReadonlyMap<string, Omit<FindingKind, 'of'>> = new Map(findingKinds.map((each) => [each.kind, each]));

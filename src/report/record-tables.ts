@@ -1,8 +1,11 @@
 import { bgpText } from './bgp.ts';
 import { FIXED_SPACE, fittingTable, MAY_BREAK } from './fitting-table.ts';
 import { gatewaysText } from './gateways.ts';
+import { openVpnText } from './openvpn.ts';
 import { endpointOf, type JsonRecord } from './records.ts';
+import { tcpText } from './tcp.ts';
 import { traceroutesText } from './traceroutes.ts';
+import { tunnelsText } from './tunnels.ts';
 import { bytesText } from './units.ts';
 
 /** What `show` prints for people: a table a kind of record. */
@@ -12,7 +15,14 @@ export type ShownKind = TableKind | keyof typeof TEXTS;
 type TableKind = 'arp' | 'udp' | 'wireguard' | 'icmp' | 'hosts' | 'interfaces';
 
 /** Kinds with a form of their own. */
-const TEXTS = { traceroutes: traceroutesText, gateways: gatewaysText, bgp: bgpText } as const;
+const TEXTS = {
+  traceroutes: traceroutesText,
+  gateways: gatewaysText,
+  bgp: bgpText,
+  openvpn: openVpnText,
+  tunnels: tunnelsText,
+  tcp: tcpText,
+} as const;
 
 interface Column {
   head: string;

@@ -15,7 +15,10 @@ import { pathNames } from '../wire/encapsulation.ts';
 import { indexText } from '../wire/wireguard.ts';
 import { bgpPlace, bgpRecord } from './bgp.ts';
 import { gatewayRecord } from './gateways.ts';
+import { openVpnRecord } from './openvpn.ts';
+import { tcpRecord } from './tcp.ts';
 import { tracerouteRecord } from './traceroutes.ts';
+import { tunnelRecord } from './tunnels.ts';
 
 /** Records in the form of the JSON document: plain values, in the order of their first frames. */
 export type JsonRecord = Record<string, unknown>;
@@ -52,6 +55,9 @@ const placeOf: { [K in RecordKind]: (record: RecordKinds[K]) => { input: number;
   traceroutes: ({ first }) => first,
   gateways: ({ first }) => first,
   bgp: bgpPlace,
+  openvpn: ({ first }) => first,
+  tunnels: ({ first }) => first,
+  tcp: ({ first }) => first,
   wireguard: (record) => {
     if ('handshake' in record) return record.handshake.initiations[0] ?? record.handshake.latest;
     if ('cookie' in record) return record.cookie.stamp;
@@ -67,6 +73,9 @@ const makers: Makers = {
   traceroutes: tracerouteRecord,
   gateways: gatewayRecord,
   bgp: bgpRecord,
+  openvpn: openVpnRecord,
+  tunnels: tunnelRecord,
+  tcp: tcpRecord,
 };
 
 function arpRecord(exchange: Exchange): JsonRecord {

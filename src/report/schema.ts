@@ -16,7 +16,9 @@ import {
   truth,
 } from '../diagnose/schemas.ts';
 import { DECIDING_STEPS } from '../track/bgp/route.ts';
+import { openVpnModes, openVpnStates } from '../track/openvpn/session.ts';
 import { recordKinds } from '../track/records.ts';
+import { tunnelProtocols } from '../track/tunnels/tunnel.ts';
 import { SCHEMA_VERSION } from '../version.ts';
 import { ownType } from './ndjson.ts';
 
@@ -289,6 +291,90 @@ const bgpRecord: Schema = {
   ],
 };
 
+const openVpnRecord = object({
+  input: count,
+  encapsulation: list(text),
+  client: endpoint,
+  server: endpoint,
+  transport: { enum: ['udp', 'tcp'] },
+  mode: { enum: openVpnModes },
+  digest: { enum: ['MD5', 'SHA1', 'SHA224', 'SHA256', 'SHA384', 'SHA512', null] },
+  clientSession: textOrNull,
+  serverSession: textOrNull,
+  state: { enum: openVpnStates },
+  hasBeginning: truth,
+  opcodes: { type: 'object', additionalProperties: natural },
+  resets: count,
+  resetFrames: list(natural),
+  serverResets: count,
+  serverResetFrames: list(natural),
+  controlRepeats: object({ fromClient: count, fromServer: count, largest: count }),
+  answeredFrom: list(object({ ip: text, port: count, packets: count, firstFrame: natural, named: truth })),
+  refusal: orNull(object({ from: text, reason: text, frame: natural })),
+  alert: orNull(object({ from: { enum: ['client', 'server'] }, level: count, description: count, frame: natural })),
+  dataFromClient: count,
+  dataFromServer: count,
+  dataBytes: count,
+  renegotiations: count,
+  floats: list(object({ from: endpoint, to: endpoint, frame: natural })),
+  firstFrame: natural,
+  lastFrame: natural,
+});
+
+const tunnelEnd = object({ ip: text, port: numberOrNull });
+const tunnelName = {
+  protocol: { enum: tunnelProtocols },
+  a: tunnelEnd,
+  b: tunnelEnd,
+  id: { type: ['string', 'integer', 'null'] },
+};
+const tunnelRecord = object({
+  input: count,
+  encapsulation: list(text),
+  ...tunnelName,
+  pair: indexOrNull,
+  packets: count,
+  bytes: count,
+  packetsFromA: count,
+  packetsFromB: count,
+  maxOuter: count,
+  maxInner: numberOrNull,
+  innerMtu: numberOrNull,
+  assumed: textOrNull,
+  fragments: count,
+  fragmented: count,
+  offloaded: truth,
+  depth: count,
+  inside: orNull(object(tunnelName)),
+  holds: list(text),
+  firstFrame: natural,
+  lastFrame: natural,
+});
+
+const tcpRecord = object({
+  input: count,
+  encapsulation: list(text),
+  a: endpoint,
+  b: endpoint,
+  mss: list(numberOrNull),
+  packets: count,
+  bytes: count,
+  retransmissions: count,
+  stuck: orNull(
+    object({
+      from: { enum: ['a', 'b'] },
+      size: natural,
+      retransmissions: natural,
+      frame: natural,
+      acked: orNull(object({ frame: natural, size: natural })),
+    }),
+  ),
+  largest: list(object({ sent: count, acked: count })),
+  end: { enum: ['fin', 'rst', null] },
+  firstFrame: natural,
+  lastFrame: natural,
+});
+
 const records: Record<(typeof recordKinds)[number], Schema> = {
   arp: arpRecord,
   udp: udpRecord,
@@ -297,6 +383,9 @@ const records: Record<(typeof recordKinds)[number], Schema> = {
   traceroutes: tracerouteRecord,
   gateways: gatewayRecord,
   bgp: bgpRecord,
+  openvpn: openVpnRecord,
+  tunnels: tunnelRecord,
+  tcp: tcpRecord,
 };
 
 const DRAFT = 'https://json-schema.org/draft/2020-12/schema';

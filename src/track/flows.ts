@@ -65,6 +65,12 @@ export class FlowTable {
     return this.table.find();
   }
 
+  /** The flow of a packet, or NONE, without counting it; sets `fromLower`. */
+  find(packet: Packet, path: number): number {
+    this.fromLower = this.writeKey(packet, packet.sourcePort, packet.destinationPort, path);
+    return this.table.find();
+  }
+
   /** A packet that was counted is a copy of one before. */
   discount(id: number, lower: boolean): void {
     this.count(id, lower, -1);
@@ -130,8 +136,7 @@ export class FlowTable {
   /** Writes the key of a packet between these ends; whether its source is the lower end. */
   private writeKey(packet: Packet | QuotedPacket, sourcePort: number, destinationPort: number, path: number): boolean {
     const { key } = this.table;
-    const lower =
-      packet.version === 4 ? isLowerIpv4(packet, sourcePort, destinationPort) : isLowerIpv6(packet, sourcePort, destinationPort);
+    const lower = isFromLower(packet, sourcePort, destinationPort);
     const source = lower ? 0 : UPPER;
     const destination = UPPER - source;
     writeAddress(key, source, packet, true);
@@ -176,6 +181,10 @@ export function addressText(words: Int32Array, at: number): string {
   const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = [words[at], words[at + 1], words[at + 2], words[at + 3]];
   return w0 === 0 && w1 === 0 && w2 === IPV4_MAPPED ? ipv4Text(w3) : ipv6WordsText(w0, w1, w2, w3);
 }
+
+/** Whether the source of a packet is the lower one of its two ends. */
+export const isFromLower = (packet: Addressed, sourcePort: number, destinationPort: number): boolean =>
+  packet.version === 4 ? isLowerIpv4(packet, sourcePort, destinationPort) : isLowerIpv6(packet, sourcePort, destinationPort);
 
 const isLowerIpv4 = ({ src4, dst4 }: Addressed, sourcePort: number, destinationPort: number): boolean =>
   src4 < dst4 || (src4 === dst4 && sourcePort <= destinationPort);

@@ -27,12 +27,7 @@ export class FragmentTracker {
   /** A packet that is a fragment: remembers the ports of a first one, and sets them (and `joined`) in a later one. */
   observe(packet: Packet): void {
     const { datagrams } = this;
-    const { key } = datagrams;
-    writeAddress(key, 0, packet, true);
-    writeAddress(key, 4, packet, false);
-    key[8] = packet.ident;
-    key[9] = packet.protocol;
-    key[10] = packet.path;
+    writeFragmentKey(datagrams.key, packet);
     const id = datagrams.touch();
     if (packet.fragmentOffset === 0) {
       if (packet.transport === 0) return;
@@ -53,4 +48,16 @@ export class FragmentTracker {
   finish(): void {
     this.datagrams.clear();
   }
+}
+
+/**
+ * What all fragments of one datagram share, in eleven words: both addresses, identification, IPv4's protocol (RFC 791 section 3.2; IPv6 does
+ * without, RFC 8200 section 4.5), path. The protocol is the one in the header: behind AH the first fragment tells another one.
+ */
+export function writeFragmentKey(key: Int32Array, packet: Packet): void {
+  writeAddress(key, 0, packet, true);
+  writeAddress(key, 4, packet, false);
+  key[8] = packet.ident;
+  key[9] = packet.version === 4 ? packet.view.getUint8(packet.ipAt + 9) : 0;
+  key[10] = packet.path;
 }

@@ -3,7 +3,10 @@ import type { BgpSession } from './bgp/session.ts';
 import type { Exchange } from './exchange.ts';
 import type { Handover } from './handovers.ts';
 import type { IcmpError } from './icmp.ts';
+import type { OpenVpnSession } from './openvpn/session.ts';
+import type { TcpConnection } from './tcp/connection.ts';
 import type { Traceroute } from './traceroute/traceroute.ts';
+import type { Tunnel } from './tunnels/tunnel.ts';
 import type { UdpConversation } from './udp.ts';
 import type { CookieReply, Handshake } from './wireguard/handshake.ts';
 import type { Session } from './wireguard/sessions.ts';
@@ -14,9 +17,12 @@ export interface RecordKinds {
   udp: UdpConversation;
   icmp: IcmpError;
   wireguard: WireguardRecord;
+  openvpn: OpenVpnSession;
   traceroutes: Traceroute;
   gateways: Handover;
   bgp: BgpRecord;
+  tunnels: Tunnel;
+  tcp: TcpConnection;
 }
 
 export type WireguardRecord = { handshake: Handshake } | { session: Session } | { cookie: CookieReply };
@@ -24,7 +30,18 @@ export type WireguardRecord = { handshake: Handshake } | { session: Session } | 
 export type BgpRecord = { session: BgpSession } | { route: BgpRoute } | { best: BestPath };
 
 export type RecordKind = keyof RecordKinds;
-export const recordKinds: readonly RecordKind[] = ['arp', 'udp', 'wireguard', 'icmp', 'traceroutes', 'gateways', 'bgp'];
+export const recordKinds: readonly RecordKind[] = [
+  'arp',
+  'udp',
+  'wireguard',
+  'openvpn',
+  'icmp',
+  'traceroutes',
+  'gateways',
+  'bgp',
+  'tunnels',
+  'tcp',
+];
 
 /** Takes records as they are complete, instead of their being kept. */
 export interface RecordSink {
@@ -41,11 +58,25 @@ export class RecordStore {
     udp: [],
     icmp: [],
     wireguard: [],
+    openvpn: [],
     traceroutes: [],
     gateways: [],
     bgp: [],
+    tunnels: [],
+    tcp: [],
   };
-  readonly counts: Record<RecordKind, number> = { arp: 0, udp: 0, icmp: 0, wireguard: 0, traceroutes: 0, gateways: 0, bgp: 0 };
+  readonly counts: Record<RecordKind, number> = {
+    arp: 0,
+    udp: 0,
+    icmp: 0,
+    wireguard: 0,
+    openvpn: 0,
+    traceroutes: 0,
+    gateways: 0,
+    bgp: 0,
+    tunnels: 0,
+    tcp: 0,
+  };
   private readonly most: number;
   private readonly wanted: ReadonlySet<RecordKind>;
   private readonly sink: RecordSink | undefined;

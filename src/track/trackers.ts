@@ -1,10 +1,13 @@
 import type { Context } from '../context/context.ts';
 import { Direction } from '../frame.ts';
 import { ipWords } from '../net/ip.ts';
+import { decodeInner } from '../wire/decode.ts';
 import { Icmpv6Type, type QuotedPacket } from '../wire/icmp.ts';
+import { IKE_PORT, NAT_T_PORT } from '../wire/ike.ts';
 import { Inner, IpProtocol, type Packet } from '../wire/packet.ts';
 import { isRedundancy } from '../wire/redundancy.ts';
 import { TcpFlag } from '../wire/tcp.ts';
+import { isTincPort } from '../wire/tinc.ts';
 import { AnswerWatch } from './answers.ts';
 import { ArpTracker } from './arp.ts';
 import { BGP_PORT, BgpTracker } from './bgp/tracker.ts';
@@ -17,17 +20,26 @@ import { HandoverTracker } from './handovers.ts';
 import { IcmpTracker } from './icmp.ts';
 import { IgpWatch, mayBeIgp } from './igp.ts';
 import type { InterfaceTracker } from './interfaces.ts';
+import { AssociationTracker, type SecurityAssociation } from './ipsec/associations.ts';
+import { IkeTracker } from './ipsec/ike-tracker.ts';
 import { KinshipTracker, mayNameSender } from './kinship.ts';
 import { LoopTracker } from './loops.ts';
 import { MismatchTracker } from './mismatches.ts';
 import { NdpTracker } from './ndp.ts';
 import { Neighbourhood } from './neighbourhood.ts';
+import { OpenVpnTracker } from './openvpn/tracker.ts';
 import { OwnMacs } from './own-macs.ts';
+import { Reassembler } from './reassembly.ts';
 import type { RecordStore } from './records.ts';
 import { RedundancyTracker } from './redundancy.ts';
 import { RelayWatch } from './relay.ts';
+import { TcpTracker } from './tcp/tracker.ts';
 import { MOST_PROBE_TTL, TracerouteTracker } from './traceroute/tracker.ts';
 import { TunnelEnds } from './tunnel-ends.ts';
+import { associationTunnel } from './tunnels/inner-mtu.ts';
+import { OuterFragments } from './tunnels/outer-fragments.ts';
+import { TunnelTracker } from './tunnels/tracker.ts';
+import type { Tunnel } from './tunnels/tunnel.ts';
 import { UdpTracker } from './udp.ts';
 import { WayTracker } from './ways.ts';
 import { type KnownPeer, PeerKeys, parsePublicKey } from './wireguard/keys.ts';
@@ -77,9 +89,20 @@ export class Trackers {
   readonly answers: AnswerWatch;
   /** Which tunnels carry BGP. */
   readonly tunnelEnds = new TunnelEnds();
+  /** What runs inside what. */
+  readonly tunnels: TunnelTracker;
+  readonly openvpn: OpenVpnTracker;
+  /** ESP and AH by SPI. */
+  readonly associations: AssociationTracker;
+  readonly ike: IkeTracker;
+  /** TCP, as far as sizes go. */
+  readonly tcp: TcpTracker;
   private readonly fragments: FragmentTracker;
+  private readonly reassembler: Reassembler;
+  /** What is observed lies in the reassembler's memory. */
+  private isWhole = false;
   private readonly copies = new CopyDetector();
-  private readonly interfaces: InterfaceTracker;
+  readonly interfaces: InterfaceTracker;
   private readonly records: RecordStore;
   private readonly keys: PeerKeys;
   private readonly context: Context;
@@ -124,12 +147,28 @@ export class Trackers {
     this.ndp = new NdpTracker(clock, interfaces, this.neighbourhood, { exchange: (exchange) => records.add('arp', () => exchange) });
     this.redundancy = new RedundancyTracker(this.arp.segments);
     this.fragments = new FragmentTracker(clock);
+    this.reassembler = new Reassembler(clock);
     this.wireguard = this.newWireguard();
+    const outerFragments = new OuterFragments(clock);
+    const tunnel = (make: () => Tunnel): void => records.add('tunnels', make);
+    this.associations = new AssociationTracker(clock, outerFragments, (make) => tunnel(() => this.inventoried(make())));
+    this.tunnels = new TunnelTracker(clock, { tunnel }, this.associations, outerFragments);
+    this.openvpn = new OpenVpnTracker(clock, { session: (make) => records.add('openvpn', make) });
+    this.ike = new IkeTracker();
+    this.tcp = new TcpTracker(clock, { connection: (make) => records.add('tcp', make) });
     this.udp = new UdpTracker(clock, {
       conversation: (make) => records.add('udp', make),
-      wireguard: (packet, flow, managed) => this.wireguard.observe(packet, flow, managed),
+      wireguard: (packet, flow, managed) => {
+        this.tunnels.observeFlow(packet, 'wireguard');
+        this.wireguard.observe(packet, flow, managed);
+      },
       wireguardPassedOn: (packet) => this.wireguard.passedOn(packet),
       isWireguard: (packet, flow) => this.wireguard.claims(packet, flow),
+      openvpn: (packet, hasStaticKey) => {
+        if (this.openvpn.observe(packet, hasStaticKey)) this.tunnels.observeFlow(packet, 'openvpn');
+      },
+      openvpnPassedOn: (packet) => this.openvpn.passedOn(packet),
+      claimOpenVpn: (packet, flow, fromLower) => this.openvpn.claim(packet, flow, fromLower),
     });
     this.handovers = new HandoverTracker(clock, interfaces, this.neighbourhood, { handover: (make) => records.add('gateways', make) });
     this.traceroutes = new TracerouteTracker(clock, { traceroute: (make) => records.add('traceroutes', make) });
@@ -149,7 +188,7 @@ export class Trackers {
       error: (make) => records.add('icmp', make),
       quoted: (quote, reason, packet) => this.observeQuoted(quote, reason, packet),
       portUnreachable: (quote, packet) => this.udp.reject(quote, packet),
-      undeliverable: (quote, reason, packet) => this.wireguard.undeliverable(quote, reason, packet),
+      undeliverable: (quote, reason, packet) => this.observeUndeliverable(quote, reason, packet),
     });
   }
 
@@ -165,6 +204,7 @@ export class Trackers {
       udp,
       wireguard,
       fragments,
+      this.reassembler,
       mismatches.found,
       ways,
       this.deliveries,
@@ -175,6 +215,11 @@ export class Trackers {
       this.bgp,
       this.answers,
       this.tunnelEnds,
+      this.tunnels,
+      this.openvpn,
+      this.associations,
+      this.ike,
+      this.tcp,
     ];
     return tables.reduce((sum, { evicted }) => sum + evicted, this.evictedBefore);
   }
@@ -189,12 +234,14 @@ export class Trackers {
       udp: udp.size,
       icmp: icmp.size,
       wireguard: wireguard.size,
-      fragments: fragments.size,
+      fragments: fragments.size + this.reassembler.size,
       ways: ways.size,
       gateways: this.gateways.size,
       deliveries: this.deliveries.size + this.handovers.size,
       traceroutes: this.traceroutes.size + this.loops.size,
       bgp: this.bgp.size + this.answers.size + this.tunnelEnds.size,
+      tunnels: this.tunnels.size + this.openvpn.size + this.associations.size + this.ike.size,
+      tcp: this.tcp.size,
     };
   }
 
@@ -219,38 +266,84 @@ export class Trackers {
   /** One layer of a frame. */
   observe(packet: Packet): void {
     if (!isBgp(packet) && packet.inner === Inner.None) this.igp.hasOthers = true;
+    if (packet.depth > 0 || packet.inner !== Inner.None) this.tunnels.observeLayer(packet);
     if (packet.hasArp) {
       this.arp.observe(packet);
       if (this.tellsWays(packet)) this.ways.observeArp(packet);
       if (this.deliveries.isActive) this.deliveries.observeArp(packet);
       return;
     }
-    if (packet.inner !== Inner.None) this.tunnelEnds.enter(packet);
+    if (packet.inner !== Inner.None) {
+      this.tunnelEnds.enter(packet);
+      this.tunnels.observe(packet);
+    }
     if (packet.version === 0) {
       if (mayNameSender(packet)) this.kinship.observeNames(packet);
       if (mayBeIgp(packet)) this.igp.observe(packet);
       return;
     }
     if (packet.direction === Direction.Unknown && this.local.length > 0) this.findDirection(packet);
-    if (packet.isFragment) this.fragments.observe(packet);
+    if (packet.isFragment) {
+      this.observeFragment(packet);
+      if (packet.fragmentOffset > 0) this.tunnels.observeFragment(packet);
+      if (packet.joined && isIkePort(packet)) this.ike.observeFragment(packet);
+    }
+    if (packet.espAt >= 0 || packet.ahAt >= 0) this.observeIpsec(packet);
     if (this.gateways.isActive && packet.depth === 0) this.gateways.observe(packet);
     if (this.tellsWays(packet)) this.ways.observe(packet);
     if (this.deliveries.isActive) this.deliveries.observe(packet);
     if (packet.depth === 0) this.handovers.observe(packet);
     if (this.answers.isActive) this.answers.observe(packet);
     if (packet.ttl <= MOST_PROBE_TTL) this.observeLowTtl(packet);
+    this.observeTransport(packet);
+    if (this.relay.isActive) this.relay.observe(packet);
+  }
+
+  /**
+   * After all layers of a frame with a fragment among them: what is whole by now. Of layers that the first fragment showed only BGP and IKE want the rest; what was not seen
+   * before is observed as if it had passed in one piece, but for where it is: the tunnels around it were counted by their fragments.
+   */
+  observeWhole(packet: Packet): void {
+    for (let shown = this.reassembler.next(packet); shown >= 0; shown = this.reassembler.next(packet)) {
+      this.isWhole = true;
+      do {
+        packet.isReassembled = packet.depth <= shown;
+        if (packet.version === 0) continue;
+        if (packet.isFragment) this.observeFragment(packet);
+        if (packet.isReassembled) this.observeAgain(packet);
+        else this.observeTransport(packet);
+      } while (decodeInner(packet));
+      this.isWhole = false;
+    }
+  }
+
+  private observeAgain(packet: Packet): void {
+    if (isBgp(packet)) this.bgp.observe(packet);
+    else if (packet.transport === IpProtocol.Udp && isIkePort(packet)) this.ike.observeWhole(packet);
+  }
+
+  private observeFragment(packet: Packet): void {
+    this.fragments.observe(packet);
+    this.reassembler.observe(packet);
+  }
+
+  private observeTransport(packet: Packet): void {
     switch (packet.transport) {
       case IpProtocol.Tcp:
         if (packet.tcpFlags & (TcpFlag.Syn | TcpFlag.Rst)) {
           if (packet.ethernetAt >= 0) this.kinship.observeSyn(packet);
           if (this.traceroutes.isActive) this.traceroutes.observeAnswer(packet);
         }
+        this.tcp.observe(packet);
+        if (this.openvpn.concerns(packet) && this.openvpn.observeTcp(packet)) this.tunnels.observeFlow(packet, 'openvpn');
         if (isBgp(packet)) this.observeBgp(packet);
         break;
       case IpProtocol.Udp:
         if (isRedundancy(packet)) this.redundancy.observe(packet);
         if (mayBeIgp(packet)) this.igp.observe(packet);
         if (mayNameSender(packet)) this.kinship.observeNames(packet);
+        if (isIkePort(packet) && this.ike.observe(packet)) this.tunnels.observeFlow(packet, 'ike');
+        if (isTincPort(packet)) this.tunnels.observeFlow(packet, 'tinc');
         this.udp.observe(packet, this.copies.isCopy(packet));
         if (this.traceroutes.awaits(packet)) this.traceroutes.observeAnswer(packet);
         break;
@@ -264,7 +357,6 @@ export class Trackers {
         if (isRedundancy(packet)) this.redundancy.observe(packet);
         if (mayBeIgp(packet)) this.igp.observe(packet);
     }
-    if (this.relay.isActive) this.relay.observe(packet);
   }
 
   /** The capture is over, or its clock starts anew: what is open is closed. */
@@ -279,7 +371,11 @@ export class Trackers {
     this.handovers.finish();
     this.traceroutes.finish();
     this.bgp.finish();
+    this.tunnels.finish();
+    this.openvpn.finish();
+    this.tcp.finish();
     this.fragments.finish();
+    this.reassembler.reset();
   }
 
   /** After `finish`: what was known is forgotten, and the clock may begin at any time. */
@@ -305,6 +401,11 @@ export class Trackers {
     this.igp.reset();
     this.answers.reset();
     this.tunnelEnds.reset();
+    this.tunnels.reset();
+    this.openvpn.reset();
+    this.associations.reset();
+    this.ike.reset();
+    this.tcp.reset();
     this.wireguard = this.newWireguard();
     this.expiresAt = Number.NEGATIVE_INFINITY;
   }
@@ -313,6 +414,14 @@ export class Trackers {
   private tellsWays({ direction, ifindex, source }: Packet): boolean {
     if (direction === Direction.Unknown) return source.id !== null && this.interfaces.list.length > 1;
     return ifindex >= 0 || source.id !== null;
+  }
+
+  private observeIpsec(packet: Packet): void {
+    this.associations.observe(packet, this.tunnels.outsideOf(packet), this.tunnels.around(packet.depth));
+  }
+
+  private inventoried(association: SecurityAssociation): Tunnel {
+    return associationTunnel(association, this.tunnels.named(association.inside));
   }
 
   private observeIcmpv6(packet: Packet): void {
@@ -334,7 +443,7 @@ export class Trackers {
     this.bgp.observe(packet);
     this.answers.follow(packet);
     if (packet.depth === 0) this.gateways.follow(packet);
-    if (packet.depth > 0) this.tunnelEnds.observe(packet);
+    if (packet.depth > 0 && !this.isWhole) this.tunnelEnds.observe(packet);
   }
 
   /** Little is left of its life, or was given to it: a probe, or a packet that goes round. */
@@ -348,8 +457,15 @@ export class Trackers {
     if (this.traceroutes.isActive) this.traceroutes.observeError(quote, packet);
     if (this.gateways.isActive && packet.depth === 0) this.gateways.refused(quote, reason, packet);
     if (this.loops.isActive) this.loops.observeError(quote, packet);
+    if (quote.protocol === IpProtocol.Tcp) this.tcp.observeError(quote, packet);
     if (quote.protocol === IpProtocol.Tcp && (quote.sourcePort === BGP_PORT || quote.destinationPort === BGP_PORT))
       this.bgp.observeError(quote, reason, packet);
+  }
+
+  private observeUndeliverable(quote: QuotedPacket, reason: string, packet: Packet): void {
+    this.wireguard.undeliverable(quote, reason, packet);
+    this.openvpn.undeliverable(quote, reason, packet);
+    this.ike.undeliverable(quote, reason, packet);
   }
 
   /** Which addresses are the observed host's: as the user says, and the host itself. */
@@ -381,7 +497,12 @@ export class Trackers {
     this.handovers.expire(at);
     this.traceroutes.expire();
     this.bgp.expire();
+    this.tunnels.expire();
+    this.openvpn.expire();
+    this.associations.expire();
+    this.tcp.expire();
     this.fragments.expire();
+    this.reassembler.expire();
   }
 
   /** By the addresses that the user says are the observed host's. */
@@ -409,6 +530,9 @@ const peersOf = ({ wireguardKeys }: Context): KnownPeer[] =>
   });
 
 const ICMP_HEADER = 8;
+
+const isIkePort = ({ sourcePort, destinationPort }: Packet): boolean =>
+  destinationPort === IKE_PORT || destinationPort === NAT_T_PORT || sourcePort === IKE_PORT || sourcePort === NAT_T_PORT;
 
 const isBgp = ({ transport, sourcePort, destinationPort }: Packet): boolean =>
   transport === IpProtocol.Tcp && (sourcePort === BGP_PORT || destinationPort === BGP_PORT);

@@ -52,6 +52,8 @@ export class TunnelEnds {
     this.versions[depth] = packet.version;
     if (packet.version === 0) return;
     for (let i = depth - 1; i >= 0; i--) {
+      // The same header: what ESP, FOU or GUE hold without an IP header of its own.
+      if (this.headers[i] === packet.ipAt) continue;
       if (this.versions[i] !== packet.version || !this.isSamePair(packet, this.headers[i] ?? 0)) continue;
       const source = packet.sourceIp;
       const destination = packet.destinationIp;
@@ -99,9 +101,9 @@ export class TunnelEnds {
     this.inside.clear();
   }
 
-  /** The nearest layer around the packet that has an IP header; -1: none. */
-  private outerOf({ depth }: Packet): number {
-    for (let i = depth - 1; i >= 0; i--) if (this.versions[i] !== 0) return i;
+  /** The nearest layer around the packet that has an IP header, other than the packet's own (ESP in transport mode); -1: none. */
+  private outerOf({ depth, ipAt }: Packet): number {
+    for (let i = depth - 1; i >= 0; i--) if (this.versions[i] !== 0 && this.headers[i] !== ipAt) return i;
     return -1;
   }
 

@@ -10,6 +10,7 @@ import { BoundedMap } from './bounded-map.ts';
 import { isBroadcastOf, isForAll, isPerhapsForAll } from './casting.ts';
 import { COPY_SEC } from './copies.ts';
 import { addressText, FlowTable, isSameAddress, writeAddress } from './flows.ts';
+import { Claim } from './openvpn/claims.ts';
 import { holdsSample, keepSample, SAMPLE_WORDS, sampleLength } from './sample.ts';
 import { readStamp, STAMP_WORDS, stampedAt, writeStamp } from './stamp.ts';
 import { NONE, Table } from './table.ts';
@@ -21,8 +22,11 @@ const MOST_TRANSACTIONS = 32_768;
 const MOST_CLIENTS = 65_536;
 const MOST_RELAYS = 1024;
 const DHCP_SERVER_PORT = 67;
-/** Packets after which a conversation whose protocol is still unknown is not looked into any more. */
+/** Packets after which a conversation whose protocol is still unknown is not looked into any more, */
 const MOST_INSPECTED = 8;
+/** unless it may be OpenVPN's (in INSPECTED), or is known to be OpenVPN with a static key, which no packet of it says. */
+const AWAITS_OPENVPN = 1 << 16;
+const HAS_STATIC_KEY = 1 << 17;
 
 // Matching by ports alone.
 /** Requests older than this are no reason for an answer; and an answer comes sooner than this after the last of them. */
@@ -95,6 +99,12 @@ export interface UdpEvents {
   wireguardPassedOn(packet: Packet): void;
   /** Whether a packet on a flow of unknown protocol belongs to a WireGuard session. */
   isWireguard(packet: Packet, flow: number): boolean;
+  /** A packet on an OpenVPN flow; `hasStaticKey`: on one that was claimed so, whose packets say nothing. */
+  openvpn(packet: Packet, hasStaticKey: boolean): void;
+  /** A packet on an OpenVPN flow that was sighted before leaves the capturing host. */
+  openvpnPassedOn(packet: Packet): void;
+  /** One more packet on a flow of unknown protocol, `flow` by its serial: `Claim`. */
+  claimOpenVpn(packet: Packet, flow: number, fromLower: boolean): number;
 }
 
 /** Follows UDP conversations: who asked whom, who answered, and whether it is who was asked. */
@@ -131,10 +141,15 @@ export class UdpTracker {
     doubles[(own + LAST_FRAME) >> 1] = packet.frame;
     if (copy) {
       flows.discount(id, flows.fromLower);
-      if (words[own + PROTOCOL] === UdpProtocol.Wireguard && packet.direction === Direction.Out) this.events.wireguardPassedOn(packet);
+      if (packet.direction !== Direction.Out) return;
+      if (words[own + PROTOCOL] === UdpProtocol.Wireguard) this.events.wireguardPassedOn(packet);
+      else if (words[own + PROTOCOL] === UdpProtocol.OpenVpn) this.events.openvpnPassedOn(packet);
       return;
     }
-    const protocol = (words[own + PROTOCOL] ?? 0) || this.inspect(packet, id, own);
+    let protocol = words[own + PROTOCOL] ?? 0;
+    if (protocol === UdpProtocol.Undecided) protocol = this.inspect(packet, id, own);
+    else if ((words[own + INSPECTED] ?? 0) > MOST_INSPECTED) protocol = this.inspectFurther(packet, id, own, protocol);
+    if (protocol === UdpProtocol.OpenVpn) this.events.openvpn(packet, false);
     if (protocol === UdpProtocol.Wireguard) {
       this.events.wireguard(packet, flows.serialOf(id), false);
       return;
@@ -235,14 +250,38 @@ export class UdpTracker {
     let protocol = recogniseUdp(packet);
     if (protocol === UdpProtocol.Undecided && this.events.isWireguard(packet, this.flows.serialOf(id))) protocol = UdpProtocol.Wireguard;
     if (protocol === UdpProtocol.Undecided && this.flows.isNew) protocol = this.protocolAnswered(packet);
-    if (protocol === UdpProtocol.Undecided) {
-      const inspected = (words[own + INSPECTED] ?? 0) + 1;
-      words[own + INSPECTED] = inspected;
-      if (inspected >= MOST_INSPECTED) words[own + PROTOCOL] = UdpProtocol.Unknown;
+    if (protocol === UdpProtocol.Undecided || protocol === UdpProtocol.OneWay) protocol = this.inspectForOpenVpn(packet, id, own, protocol);
+    if (protocol !== UdpProtocol.Undecided) words[own + PROTOCOL] = protocol;
+    return protocol;
+  }
+
+  /** A packet in which nothing else is seen, or which has no more than the form of media, as every eighth of random octets has. */
+  private inspectForOpenVpn(packet: Packet, id: number, own: number, protocol: number): number {
+    const { words } = this.flows.table;
+    const inspected = (words[own + INSPECTED] ?? 0) + 1;
+    words[own + INSPECTED] = inspected;
+    const isByPort =
+      protocol !== UdpProtocol.Undecided && (udpProtocolByPort(packet.destinationPort) || udpProtocolByPort(packet.sourcePort));
+    const claim = isByPort ? Claim.No : this.events.claimOpenVpn(packet, this.flows.serialOf(id), this.flows.fromLower);
+    if (claim === Claim.Yes) return UdpProtocol.OpenVpn;
+    const isLast = protocol !== UdpProtocol.Undecided || inspected >= MOST_INSPECTED;
+    if (isLast && claim === Claim.Wait) words[own + INSPECTED] = inspected | AWAITS_OPENVPN;
+    return isLast && protocol === UdpProtocol.Undecided ? UdpProtocol.Unknown : protocol;
+  }
+
+  /** A packet of a conversation of unknown protocol that may be OpenVPN's. */
+  private inspectFurther(packet: Packet, id: number, own: number, protocol: number): number {
+    const { words } = this.flows.table;
+    if ((words[own + INSPECTED] ?? 0) & HAS_STATIC_KEY) {
+      this.events.openvpn(packet, true);
       return protocol;
     }
-    words[own + PROTOCOL] = protocol;
-    return protocol;
+    const claim = this.events.claimOpenVpn(packet, this.flows.serialOf(id), this.flows.fromLower);
+    if (claim === Claim.Wait) return protocol;
+    words[own + INSPECTED] = claim === Claim.Static ? HAS_STATIC_KEY : 0;
+    if (claim !== Claim.Yes) return protocol;
+    words[own + PROTOCOL] = UdpProtocol.OpenVpn;
+    return UdpProtocol.OpenVpn;
   }
 
   /** A packet from the end that did not open the flow. */

@@ -1,21 +1,48 @@
 import type { Frame } from '../frame.ts';
 import { decodeArp } from './arp.ts';
-import { Encapsulation, MOST_LAYERS, pathInto } from './encapsulation.ts';
+import { Encapsulation, hasRoom, MOST_LAYERS, pathInto } from './encapsulation.ts';
+import { decodeEsp, ESP_HEADER } from './esp.ts';
 import { decodeEthernet, EtherType } from './ethernet.ts';
+import { decodeFou } from './fou.ts';
+import { decodeGeneve } from './geneve.ts';
+import { decodeGre } from './gre.ts';
+import { decodeGtpU } from './gtp-u.ts';
+import { decodeGue } from './gue.ts';
 import { decodeIcmp } from './icmp.ts';
 import { decodeIpv4 } from './ipv4.ts';
 import { decodeIpv6 } from './ipv6.ts';
+import { decodeL2tpData, decodeL2tpv3 } from './l2tp-data.ts';
 import { Linktype } from './linktype.ts';
 import { decodeSll, decodeSll2 } from './linux-sll.ts';
+import { decodeMpls } from './mpls.ts';
+import { isEspInUdp } from './nat-t.ts';
 import { decodeNullLoop } from './null-loop.ts';
 import { Inner, IpProtocol, type Packet } from './packet.ts';
 import { decodeCiscoHdlc, decodePpp, decodePppoe } from './ppp.ts';
 import { decodeTcp } from './tcp.ts';
-import { decodeGeneve, decodeGre, decodeGtpU, decodeIpInIp, decodeMpls, decodeTeredo, decodeVxlan } from './tunnel.ts';
+import { decodeTeredo } from './teredo.ts';
+import { decodeIpInIp } from './tunnel.ts';
 import { decodeUdp } from './udp.ts';
+import { decodeVxlan, decodeVxlanGpe } from './vxlan.ts';
 
-/** UDP ports behind which another packet lies, at the destination (tunnels choose the source port by flow). */
-const TunnelPort = { GtpU: 2152, Teredo: 3544, Vxlan: 4789, Geneve: 6081, OldVxlan: 8472 } as const;
+/**
+ * UDP ports behind which another packet lies (IANA; 5555: `ip fou` of the Linux manual, 8472: VXLAN before it had a port). Most tunnels choose the
+ * source port by flow, so that it is the destination's that counts; those of which both ends have the port are known by either.
+ */
+const TunnelPort = {
+  L2tp: 1701,
+  GtpU: 2152,
+  Teredo: 3544,
+  NatT: 4500,
+  Gre: 4754,
+  Vxlan: 4789,
+  VxlanGpe: 4790,
+  Fou: 5555,
+  Gue: 6080,
+  Geneve: 6081,
+  Mpls: 6635,
+  OldVxlan: 8472,
+} as const;
 
 /** Decodes the outermost packet of `frame` into `packet`. False where its link type is not decoded at all. */
 export function decode(packet: Packet, frame: Frame): boolean {
@@ -61,13 +88,14 @@ export function decode(packet: Packet, frame: Frame): boolean {
 
 /**
  * Goes on to the packet inside the one that was decoded last, in the same `Packet`.
- * @returns false where there is none, or the nest is deeper than MOST_LAYERS
+ * @returns false where there is none, or the nest is deeper than MOST_LAYERS, or than a path can say
  */
 export function decodeInner(packet: Packet): boolean {
-  const { inner, innerAt } = packet;
-  if (inner === Inner.None || packet.depth >= MOST_LAYERS) return false;
+  const { inner, innerAt, version, path, innerEncapsulation } = packet;
+  if (inner === Inner.None || packet.depth >= MOST_LAYERS || !hasRoom(path, innerEncapsulation)) return false;
+  if (packet.isFragment) packet.isInFragment = true;
   packet.depth++;
-  packet.path = pathInto(packet.path, packet.innerEncapsulation);
+  packet.path = pathInto(path, innerEncapsulation);
   packet.tunnelId = packet.innerTunnelId;
   packet.forgetLayers();
   if (inner === Inner.Ip) {
@@ -78,10 +106,30 @@ export function decodeInner(packet: Packet): boolean {
     decodeNetwork(packet, decodeEthernet(packet, innerAt));
   } else if (inner === Inner.Ppp) {
     decodeNetwork(packet, decodePpp(packet, innerAt));
+  } else if (inner === Inner.Upper) {
+    // The IP header stays where it is, and what was read of it.
+    packet.version = version;
+    packet.protocol = packet.innerProtocol;
+    packet.end = Math.min(packet.end, packet.innerEnd);
+    decodeTransport(packet, innerAt);
   } else {
     decodeMpls(packet, innerAt);
   }
   return true;
+}
+
+/** Decodes an IP packet that was put together of fragments, from `start` to `end` of `view`. All else in `packet` is that of the last frame. */
+export function decodeReassembled(packet: Packet, view: DataView, start: number, end: number): void {
+  packet.view = view;
+  packet.start = start;
+  packet.end = end;
+  packet.capturedEnd = end;
+  packet.ethernetAt = -1;
+  packet.senderMacAt = -1;
+  packet.isInFragment = false;
+  packet.isReassembled = true;
+  packet.forgetLayers();
+  decodeIp(packet, start);
 }
 
 /** By `packet.etherType`; -1 for `at`: the link layer led nowhere. */
@@ -98,6 +146,7 @@ function decodeNetwork(packet: Packet, at: number): void {
     case EtherType.PppoeSession:
       packet.innerAt = decodePppoe(packet, at);
       packet.innerEncapsulation = Encapsulation.Pppoe;
+      packet.innerHasId = true;
       break;
     case EtherType.MplsUnicast:
     case EtherType.MplsMulticast:
@@ -142,28 +191,71 @@ function decodeTransport(packet: Packet, at: number): void {
     case IpProtocol.MplsInIp:
       decodeMpls(packet, at);
       break;
+    case IpProtocol.Esp:
+      setPayload(packet, at);
+      if (packet.has('esp', at, ESP_HEADER)) decodeEsp(packet, at, packet.end, Encapsulation.Esp);
+      break;
+    case IpProtocol.L2tpv3:
+      setPayload(packet, at);
+      decodeL2tpv3(packet, at);
+      break;
     default:
-      packet.payloadAt = at;
-      packet.payloadLength = Math.max(0, packet.end - at);
+      setPayload(packet, at);
   }
 }
 
+function setPayload(packet: Packet, at: number): void {
+  packet.payloadAt = at;
+  packet.payloadLength = Math.max(0, packet.end - at);
+}
+
+/** By port: 0 for all that are no tunnel's, which most packets learn by two look-ups. */
+const IS_TUNNEL = new Uint8Array(65_536);
+const BY_DESTINATION = 1;
+const BY_EITHER = 2;
+for (const port of Object.values(TunnelPort)) IS_TUNNEL[port] = BY_DESTINATION;
+for (const port of [TunnelPort.L2tp, TunnelPort.GtpU, TunnelPort.Teredo, TunnelPort.NatT]) IS_TUNNEL[port] = BY_EITHER;
+
 function decodeUdpTunnel(packet: Packet): void {
-  switch (packet.destinationPort) {
+  const { sourcePort, destinationPort } = packet;
+  if (IS_TUNNEL[destinationPort] !== 0) decodeByPort(packet, destinationPort, packet.payloadAt);
+  else if (IS_TUNNEL[sourcePort] === BY_EITHER) decodeByPort(packet, sourcePort, packet.payloadAt);
+}
+
+function decodeByPort(packet: Packet, port: number, at: number): void {
+  switch (port) {
     case TunnelPort.Vxlan:
     case TunnelPort.OldVxlan:
-      decodeVxlan(packet, packet.payloadAt);
+      decodeVxlan(packet, at);
+      break;
+    case TunnelPort.VxlanGpe:
+      decodeVxlanGpe(packet, at);
       break;
     case TunnelPort.Geneve:
-      decodeGeneve(packet, packet.payloadAt);
+      decodeGeneve(packet, at);
       break;
     case TunnelPort.GtpU:
-      decodeGtpU(packet, packet.payloadAt);
+      decodeGtpU(packet, at);
       break;
     case TunnelPort.Teredo:
-      decodeTeredo(packet, packet.payloadAt);
+      decodeTeredo(packet, at);
+      break;
+    case TunnelPort.NatT:
+      if (isEspInUdp(packet)) decodeEsp(packet, at, at + packet.payloadLength, Encapsulation.NatT);
+      break;
+    case TunnelPort.L2tp:
+      decodeL2tpData(packet, at);
+      break;
+    case TunnelPort.Gre:
+      decodeGre(packet, at);
+      break;
+    case TunnelPort.Mpls:
+      decodeMpls(packet, at);
+      break;
+    case TunnelPort.Fou:
+      decodeFou(packet, at);
       break;
     default:
-      if (packet.sourcePort === TunnelPort.Teredo) decodeTeredo(packet, packet.payloadAt);
+      decodeGue(packet, at);
   }
 }

@@ -30,6 +30,9 @@ const LONGEST_8023 = 1500;
 const SNAP = 0xaa;
 /** IEEE 802.1ah: backbone tag (I-TAG) of four octets, then the customer's whole Ethernet frame. */
 const I_TAG = 4;
+/** Far more than any network puts on a frame; a crafted stack ends here. */
+const MOST_TAGS = 32;
+const MOST_BACKBONES = 4;
 
 /**
  * Reads an Ethernet header and whatever tags follow.
@@ -37,7 +40,7 @@ const I_TAG = 4;
  */
 export function decodeEthernet(packet: Packet, at: number): number {
   let header = at;
-  for (;;) {
+  for (let i = 0; i < MOST_BACKBONES; i++) {
     if (!packet.has('ethernet', header, HEADER)) return -1;
     packet.ethernetAt = header;
     const next = decodeEtherType(packet, packet.view.getUint16(header + 12), header + HEADER);
@@ -45,6 +48,8 @@ export function decodeEthernet(packet: Packet, at: number): number {
     // The innermost header counts: the outer MACs are the backbone's.
     header = next + I_TAG;
   }
+  packet.halt('malformed', 'ethernet', header);
+  return -1;
 }
 
 /**
@@ -56,7 +61,11 @@ export function decodeEthernet(packet: Packet, at: number): number {
 export function decodeEtherType(packet: Packet, type: number, at: number): number {
   let inner = type;
   let payload = at;
-  for (;;) {
+  for (let i = 0; ; i++) {
+    if (i === MOST_TAGS) {
+      packet.halt('malformed', 'vlan', payload);
+      return -1;
+    }
     if (inner === EtherType.VnTag) {
       if (!packet.has('vn-tag', payload, VN_TAG)) return -1;
       inner = packet.view.getUint16(payload + 4);

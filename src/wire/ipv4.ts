@@ -1,3 +1,4 @@
+import { skipAh } from './ah.ts';
 import { IpProtocol, type Packet } from './packet.ts';
 
 /*
@@ -9,8 +10,6 @@ const SHORTEST = 20;
 const DONT_FRAGMENT = 0x4000;
 const MORE_FRAGMENTS = 0x2000;
 const OFFSET = 0x1fff;
-/** AH (RFC 4302): next header 1, length in words less two 1, reserved 2, SPI 4, sequence 4, ICV. */
-const AH_SHORTEST = 12;
 
 /** @returns where the payload begins; -1 where the header is not all there */
 export function decodeIpv4(packet: Packet, at: number): number {
@@ -44,19 +43,5 @@ export function decodeIpv4(packet: Packet, at: number): number {
     packet.end = Math.min(packet.end, at + totalLength);
   }
   if (headerLength > SHORTEST && !packet.has('ipv4', at, headerLength)) return -1;
-  return packet.protocol === IpProtocol.Ah && packet.fragmentOffset === 0
-    ? skipAuthenticationHeader(packet, at + headerLength)
-    : at + headerLength;
-}
-
-/** What AH protects stays readable: it is one more header on the way. */
-function skipAuthenticationHeader(packet: Packet, at: number): number {
-  if (!packet.has('ah', at, AH_SHORTEST)) return -1;
-  const length = (packet.view.getUint8(at + 1) + 2) * 4;
-  packet.protocol = packet.view.getUint8(at);
-  if (length < AH_SHORTEST) {
-    packet.halt('malformed', 'ah', at);
-    return -1;
-  }
-  return at + length;
+  return packet.protocol === IpProtocol.Ah && packet.fragmentOffset === 0 ? skipAh(packet, at + headerLength) : at + headerLength;
 }

@@ -1,3 +1,4 @@
+import { skipAh } from './ah.ts';
 import { IpProtocol, type Packet } from './packet.ts';
 
 /*
@@ -65,10 +66,8 @@ function skipExtensions(packet: Packet, at: number): number {
         break;
       }
       case IpProtocol.Ah: {
-        if (!packet.has('ah', header, EXTENSION_SHORTEST)) return -1;
-        const length = (view.getUint8(header + 1) + 2) * 4;
-        packet.protocol = view.getUint8(header);
-        header += length;
+        header = skipAh(packet, header);
+        if (header < 0) return -1;
         break;
       }
       default:

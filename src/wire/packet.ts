@@ -7,8 +7,11 @@ import { Encapsulation } from './encapsulation.ts';
 /** Why decoding ended before the end: not at all, cut by the snaplen, sent too short or impossible, or of a link type that is not decoded. */
 export type Stop = 'none' | 'truncated' | 'malformed' | 'unsupported';
 
-/** What stands behind a tunnel's header. */
-export const Inner = { None: 0, Ip: 1, Ethernet: 2, Ppp: 3, Mpls: 4 } as const;
+/**
+ * What stands behind a tunnel's header. `Upper`: the payload of the same IP packet, of protocol `Packet.innerProtocol` (ESP in transport mode, GRE in
+ * GUE); a layer of its own, whose `ipAt` is that of the layer around it.
+ */
+export const Inner = { None: 0, Ip: 1, Ethernet: 2, Ppp: 3, Mpls: 4, Upper: 5 } as const;
 
 /** IP protocol numbers (IANA protocol-numbers) that decoding knows. */
 export const IpProtocol = {
@@ -26,7 +29,9 @@ export const IpProtocol = {
   Icmpv6: 58,
   NoNext: 59,
   DestinationOptions: 60,
+  Ospf: 89,
   Vrrp: 112,
+  L2tpv3: 115,
   Mobility: 135,
   MplsInIp: 137,
   Hip: 139,
@@ -114,18 +119,38 @@ export class Packet {
   tcpFlags = 0;
   /** A later fragment whose ports are known from the first one (`FragmentTracker`). */
   joined = false;
+  /** It lies inside of a fragment: octets at its end may be missing, and lengths end where the fragment does. */
+  isInFragment = false;
+  /**
+   * Put together of fragments (`Reassembler`), and the first one showed its headers already when it passed: it was counted then. Only what needs
+   * all of its octets looks at it again.
+   */
+  isReassembled = false;
+
+  // IPsec.
+  /** Where the ESP header (SPI, sequence number) begins, in IP or, as NAT-T, in UDP; -1 where there is none. */
+  espAt = -1;
+  /** Where the AH header begins; -1 where there is none. */
+  ahAt = -1;
 
   // Tunnels.
   /** How many tunnels the packet is in, and which (`pathNames`). */
   depth = 0;
   path = 0;
-  /** Of the innermost tunnel around this packet: VNI, key or TEID; 0 where it has none. */
+  /** Of the innermost tunnel around this packet, unsigned: VNI, key, TEID, label, session or SPI; 0 where it has none. */
   tunnelId = 0;
   /** `Inner`: what follows and can be entered; where it begins, which encapsulation leads there, and its id. */
   inner: number = Inner.None;
   innerAt = 0;
   innerEncapsulation: number = Encapsulation.None;
   innerTunnelId = 0;
+  /** Whether the tunnel has an id at all: a key of 0 is one. */
+  innerHasId = false;
+  /** For `Inner.Upper`: the protocol of what is inside, and where it ends. */
+  innerProtocol = -1;
+  innerEnd = 0;
+  /** A keepalive of GRE: asks for, or is, the empty GRE packet that the far end sends back. */
+  isKeepalive = false;
 
   stop: Stop = 'none';
   stopLayer = '';
@@ -165,6 +190,8 @@ export class Packet {
     this.ethernetAt = -1;
     this.senderMacAt = -1;
     this.etherType = 0;
+    this.isInFragment = false;
+    this.isReassembled = false;
     this.forgetLayers();
   }
 
@@ -177,7 +204,10 @@ export class Packet {
     this.joined = false;
     this.fragmentOffset = 0;
     this.moreFragments = false;
+    this.espAt = -1;
+    this.ahAt = -1;
     this.inner = Inner.None;
+    this.isKeepalive = false;
   }
 
   /** Whether `length` octets of `layer` were captured from `at` on; if not, notes why decoding ends here. */

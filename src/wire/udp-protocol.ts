@@ -4,7 +4,7 @@ import { readIke } from './ike.ts';
 import { readL2tp } from './l2tp.ts';
 import { readNtp } from './ntp.ts';
 import { isOpenVpnReset, readOpenVpn } from './openvpn.ts';
-import type { Packet } from './packet.ts';
+import { Inner, type Packet } from './packet.ts';
 import { isQuicLong, readQuic } from './quic.ts';
 import { readRadius } from './radius.ts';
 import { isRtp } from './rtp.ts';
@@ -106,8 +106,8 @@ const BY_PORT = new Map<number, number>([
   ...[520, 521, 514, 1985, 2029, 319, 320, 2055, 9995, 9996, 4739, 6343, 3784, 3785, 4784, 3222, 646, 6696, 8125, 7000, 7001, 30_303].map(
     (port): [number, number] => [port, UdpProtocol.OneWay],
   ),
-  // GTP, VXLAN, GENEVE, Teredo, GRE and MPLS in UDP, FOU, GUE, LISP: the source port is entropy, or the far end is another one by design.
-  ...[2123, 2152, 4789, 8472, 6081, 3544, 4754, 4755, 6635, 6080, 4341, 4342, 3503].map((port): [number, number] => [
+  // GTP, VXLAN, GENEVE, Teredo, GRE and MPLS in UDP, GUE, LISP: the source port is entropy, or the far end is another one by design.
+  ...[2123, 2152, 4789, 4790, 8472, 6081, 3544, 4754, 4755, 6635, 6080, 4341, 4342, 3503].map((port): [number, number] => [
     port,
     UdpProtocol.Tunnel,
   ]),
@@ -127,6 +127,8 @@ export function recogniseUdp(packet: Packet): number {
   if (packet.payloadCaptured >= 6 && packet.view.getUint32(packet.payloadAt) === TAILSCALE) return UdpProtocol.Tailscale;
   const byPort = udpProtocolByPort(packet.destinationPort) || udpProtocolByPort(packet.sourcePort);
   if (byPort !== UdpProtocol.Undecided) return byPort;
+  // FOU has no port of its own.
+  if (packet.inner !== Inner.None) return UdpProtocol.Tunnel;
   if (isQuicLong(packet)) return UdpProtocol.Quic;
   return isRtp(packet) ? UdpProtocol.OneWay : UdpProtocol.Undecided;
 }

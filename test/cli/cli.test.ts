@@ -102,13 +102,16 @@ describe('exit status', () => {
     [['analyze'], 'no capture was named'],
     [
       ['show'],
-      'show: what to show was not named: expected one of arp, udp, wireguard, icmp, traceroutes, gateways, bgp, hosts or interfaces, then captures',
+      'show: what to show was not named: expected one of arp, udp, wireguard, openvpn, icmp, tcp, traceroutes, gateways, bgp, tunnels, hosts or interfaces, then captures',
     ],
     [['show', 'arp'], 'show arp: no capture was named'],
-    [['show', 'two.pcap'], 'show: expected one of arp, udp, wireguard, icmp, traceroutes, gateways, bgp, hosts or interfaces, got "'],
+    [
+      ['show', 'two.pcap'],
+      'show: expected one of arp, udp, wireguard, openvpn, icmp, tcp, traceroutes, gateways, bgp, tunnels, hosts or interfaces, got "',
+    ],
     [
       ['show', 'sandwiches', 'two.pcap'],
-      'show: expected one of arp, udp, wireguard, icmp, traceroutes, gateways, bgp, hosts or interfaces, got "sandwiches"',
+      'show: expected one of arp, udp, wireguard, openvpn, icmp, tcp, traceroutes, gateways, bgp, tunnels, hosts or interfaces, got "sandwiches"',
     ],
     [['explain', 'nothing'], 'explain: expected one of arp-flux'],
     [['explain', '--', '-nothing'], 'explain: expected one of arp-flux'],
@@ -398,7 +401,9 @@ describe('help and version', () => {
       '  fluxcap show wireguard gateway.pcapng',
     ])
       expect(stdout.split('\n')).toContain(line);
-    expect(stdout.replace(/\s+/g, ' ')).toContain('<kind> is arp, udp, wireguard, icmp, traceroutes, gateways, bgp, hosts or interfaces');
+    expect(stdout.replace(/\s+/g, ' ')).toContain(
+      '<kind> is arp, udp, wireguard, openvpn, icmp, tcp, traceroutes, gateways, bgp, tunnels, hosts or interfaces',
+    );
     const [, statuses = ''] = stdout.split('Exit status:\n');
     expect([...statuses.matchAll(/^ {2}(\d+) +\S/gm)].map(([, status]) => Number(status))).toEqual(Object.values(Exit));
   });

@@ -1,5 +1,5 @@
 import { isIpv6Text } from '../../src/net/ip.ts';
-import { type IpOptions, ip, ipHeaderLength, ipv4, ipv6, type NetworkPacket, Protocols, transportChecksum } from './ip.ts';
+import { type IpOptions, ipHeaderLength, ipv4, ipv6, type NetworkPacket, Protocols, transportChecksum } from './ip.ts';
 import { ascii, be16, be32, internetChecksum, octets, type Part, replaced, zeros } from './octets.ts';
 
 const CHECKSUM = 2;
@@ -105,7 +105,3 @@ function icmpv4(fields: IpOptions & { from: string; to: string }, type: number, 
   const checked = replaced(message, CHECKSUM, be16(internetChecksum(message)));
   return ipv4({ from, to, protocol: Protocols.Icmp, payload: checked, ...options });
 }
-
-/** Any IP packet as payload, for tunnels of protocol 4 and 41. */
-export const ipInIp = (from: string, to: string, inner: NetworkPacket): NetworkPacket =>
-  ip({ from, to, protocol: Protocols.Ipip, payload: inner.octets });

@@ -23,6 +23,8 @@ const AB = '192.0.2.1-192.0.2.2';
 const views: View[] = ['Ethernet', 'RAW', 'GRE', 'any'];
 const idOf = (view: View): string => (view === 'GRE' ? `${AB}@gre` : AB);
 
+const blackHoleOf = (view: View): string => `pmtu-blackhole:${A.ip}:40000-${B.ip}:179${view === 'GRE' ? '@gre' : ''}`;
+
 const reset = (subject: string, rest: Parameters<typeof finding>[2] = {}) =>
   finding(KIND, subject, { severity: 'warning', confidence: 'likely', ...rest });
 
@@ -224,7 +226,17 @@ const lost: Scenario[] = [
             count: 3,
             details: { cause: 'mtu-suspect', resets: 3, opens: 3, stuckSize: TABLE.length, recovered: false },
             evidenceFrames: [frames.at(-1) ?? 0],
+            related: [blackHoleOf(view)],
           }),
+          // One story: why the session was lost.
+          {
+            kind: 'pmtu-blackhole',
+            id: blackHoleOf(view),
+            severity: 'error',
+            confidence: 'likely',
+            details: { stuckSize: TABLE.length + 40, connections: 3 },
+            related: [`${KIND}:${idOf(view)}`],
+          },
         ],
       };
     }),

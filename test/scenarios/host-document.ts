@@ -14,6 +14,7 @@ export interface CardFields {
   master?: string;
   parent?: string;
   isDown?: boolean;
+  mtu?: number;
 }
 
 export interface HostFields {
@@ -56,7 +57,7 @@ function hostDocument(fields: HostFields, isObserver: boolean): HostDocument {
     kernel: '6.1.0',
     time: fields.time ?? '2024-01-15T08:00:00.000000Z',
     captures: isObserver ? ['capture'] : [],
-    links: cards.map(({ name: ifname, ifindex, mac, kind = 'veth', master, parent, isDown = false }) => ({
+    links: cards.map(({ name: ifname, ifindex, mac, kind = 'veth', master, parent, mtu, isDown = false }) => ({
       ifindex,
       ifname,
       flags: isDown ? ['BROADCAST', 'MULTICAST'] : ['BROADCAST', 'MULTICAST', 'UP', 'LOWER_UP'],
@@ -65,6 +66,7 @@ function hostDocument(fields: HostFields, isObserver: boolean): HostDocument {
       ...(mac ? { address: mac } : {}),
       ...(master ? { master } : {}),
       ...(parent ? { link: parent } : {}),
+      ...(mtu === undefined ? {} : { mtu }),
       ...(ifname === 'lo' ? {} : { linkinfo: { info_kind: kind } }),
     })),
     addresses: cards.map(({ name: ifname, ifindex, addresses = [] }) => ({

@@ -14,12 +14,18 @@ import { scenarios as bgpSessionNotEstablished } from './bgp-session-not-establi
 import { scenarios as bgpSessionReset } from './bgp-session-reset.ts';
 import { scenarios as gatewayMismatch } from './gateway-mismatch.ts';
 import { scenarios as icmpReplyWrongSource } from './icmp-reply-wrong-source.ts';
+import { scenarios as ikeNegotiationFailed } from './ike-negotiation-failed.ts';
 import { scenarios as interfaceAsymmetry } from './interface-asymmetry.ts';
+import { scenarios as ipsecOneWay } from './ipsec-one-way.ts';
+import { scenarios as mssNotClamped } from './mss-not-clamped.ts';
 import { scenarios as ndp } from './ndp.ts';
 import { scenarios as nextHopIgnored } from './next-hop-ignored.ts';
+import { scenarios as openvpnHandshakeStalled } from './openvpn-handshake-stalled.ts';
+import { scenarios as pmtuBlackhole } from './pmtu-blackhole.ts';
 import { scenarios as routeFlap } from './route-flap.ts';
 import { scenarios as routingLoop } from './routing-loop.ts';
 import type { Scenario } from './scenario.ts';
+import { scenarios as tunnelFragmentation } from './tunnel-fragmentation.ts';
 import { scenarios as udpContext } from './udp-context.ts';
 import { scenarios as udpLegal } from './udp-legal.ts';
 import { scenarios as udpPorts } from './udp-ports.ts';
@@ -64,8 +70,14 @@ export const scenarios: readonly Scenario[] = [
   ...wireguardReplyWrongSource,
   ...wireguardRoaming,
   ...wireguardSharedKey,
+  ...openvpnHandshakeStalled,
   ...bgpSessionNotEstablished,
   ...bgpSessionReset,
   ...bgpNextHopUnreachable,
   ...bgpRecursiveRoute,
+  ...ikeNegotiationFailed,
+  ...ipsecOneWay,
+  ...tunnelFragmentation,
+  ...pmtuBlackhole,
+  ...mssNotClamped,
 ];

@@ -31,6 +31,7 @@ import {
   tftpRead,
   udp,
 } from '../craft/index.ts';
+import { stalled } from './openvpn-stage.ts';
 import { finding, incident, type Scenario } from './scenario.ts';
 import { Lan, LinuxHost, mac } from './stage.ts';
 import { ASKED, atClient, atServer, CLIENT, ROUTER, type Seat, talk, WORSE, WRONG, WRONG_SOURCE, wrongSource } from './udp-stage.ts';
@@ -184,6 +185,8 @@ const dnsBy = (seat: Seat, id: number, asked: string, from: string): number[] =>
   return talk(seat.wait(1), dialogue);
 };
 const OPENVPN = `${ASKED}:1194`;
+/** What comes of it: one story. */
+const STALL = stalled(OPENVPN, { count: 1, details: { cause: 'reply-wrong-source', state: 'S0' } });
 /** When a client repeats its reset: the pause doubles from 2 s. */
 const RETRIES = [0, 2, 6, 14, 30];
 const ROUND_TRIP = 0.03;
@@ -234,7 +237,10 @@ const openvpn = (
     const frames = openvpnAttempts(capture, { protection, from: () => `${WRONG}:1194` });
     capture.wait(5);
     const details = { ...openvpnDetails, answeredFrom: [{ ip: WRONG, port: 1194, packets: 5 }], pattern: 'fixed' };
-    return { capture, expect: [wrongSource(OPENVPN, { confidence, count: 5, details, evidenceFrames: frames })] };
+    return {
+      capture,
+      expect: [wrongSource(OPENVPN, { confidence, count: 5, details, evidenceFrames: frames, related: [STALL.id] }), STALL],
+    };
   });
 });
 
@@ -249,7 +255,7 @@ export const scenarios: Scenario[] = [
       { ip: WORSE, port: 1194, packets: 2 },
     ];
     const details = { ...openvpnDetails, answeredFrom, pattern: 'rotating' };
-    return { capture, expect: [wrongSource(OPENVPN, { confidence: 'certain', count: 5, details })] };
+    return { capture, expect: [STALL, wrongSource(OPENVPN, { confidence: 'certain', count: 5, details })] };
   }),
   incident(WRONG_SOURCE, 'openvpn, the client starts again from another port', 'a client counts by its address, whatever its port', () => {
     const capture = atClient(new Lan());
@@ -262,7 +268,13 @@ export const scenarios: Scenario[] = [
       requests: 10,
       repliesWrong: 10,
     };
-    return { capture, expect: [wrongSource(OPENVPN, { confidence: 'certain', count: 10, details: { ...details, pattern: 'fixed' } })] };
+    return {
+      capture,
+      expect: [
+        wrongSource(OPENVPN, { confidence: 'certain', count: 10, details: { ...details, pattern: 'fixed' } }),
+        { ...STALL, count: 2 },
+      ],
+    };
   }),
   incident(
     WRONG_SOURCE,

@@ -2,8 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { expect } from 'vitest';
 import { run } from '../../src/cli/main.ts';
-import { helpOf } from '../../src/cli/parser.ts';
-import { type AnalysisDocument, findingKinds, type Severity } from '../../src/core.ts';
+import type { AnalysisDocument, Severity } from '../../src/core.ts';
 import { bundledCaptures, root } from './captures.ts';
 import { collectingIo } from './io.ts';
 import { codeIn, tableOf } from './readme.ts';
@@ -51,25 +50,11 @@ export function statementsOf(folder: string): Statement[] {
   }));
 }
 
-const kinds = new Set(findingKinds.map(({ kind }) => kind));
-const takesContext = (await helpOf(['analyze', '--help'])).includes('--context');
-
-/** Why fluxcap cannot find it yet, though it is there to be found; undefined where it can. */
-export function notYet({ id, given }: Statement): string | undefined {
-  const [kind = ''] = id.split(':');
-  if (!kinds.has(kind)) return `${kind} is not diagnosed yet`;
-  return given === 'context.json' && !takesContext ? '--context is not there yet' : undefined;
-}
-
 export const told = ({ severity, confidence, id }: Pick<Statement, 'severity' | 'confidence' | 'id'>): string =>
   `${severity} ${confidence} ${id}`;
 
-/** What must be found, and can be, in the order of `sort`. */
-export const toBeFound = (statements: readonly Statement[]): string[] =>
-  statements
-    .filter((each) => notYet(each) === undefined)
-    .map(told)
-    .sort();
+/** What must be found, in the order of `sort`. */
+export const toBeFound = (statements: readonly Statement[]): string[] => statements.map(told).sort();
 
 /** Every bundled capture, alone and with what lies beside it. */
 export function statedCaptures(): Stated[] {
@@ -78,7 +63,7 @@ export function statedCaptures(): Stated[] {
     const capture = basename(path);
     const all = statementsOf(folder).filter((statement) => statement.capture === capture);
     const peers = existsSync(join(root, dirname(path), 'peers.txt')) ? ['peers.txt'] : [];
-    const context = takesContext && existsSync(join(root, dirname(path), CONTEXT)) ? [CONTEXT] : [];
+    const context = existsSync(join(root, dirname(path), CONTEXT)) ? [CONTEXT] : [];
     const givens = ['', ...peers, ...context];
     return givens.map((given) => ({ folder, capture, given, statements: ofGiven(all, given) }));
   });

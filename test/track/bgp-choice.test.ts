@@ -95,7 +95,13 @@ for i in $(seq 100); do [ -S /run/frr/bgpd.vty ] && break; sleep 0.1; done
 sleep 1
 touch "$1/ready"
 read line
-vtysh -c 'show bgp ipv4 unicast json' >"$1/bgp.json"
+# What was sent last may wait in its queues still: its table is taken once it does not change any more.
+for i in $(seq 20); do
+  vtysh -c 'show bgp ipv4 unicast json' >"$1/bgp.json"
+  cmp -s "$1/bgp.json" "$1/before.json" && break
+  cp "$1/bgp.json" "$1/before.json"
+  sleep 1
+done
 touch "$1/shown"
 sleep 60
 `;

@@ -1,7 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import { TunnelEnds } from '../../src/track/tunnel-ends.ts';
+import { Encapsulation, pathInto } from '../../src/wire/encapsulation.ts';
 import { Inner } from '../../src/wire/packet.ts';
-import { ethernet, gre, ipInIp, type NetworkPacket, RawCapture, syn, vxlan } from '../craft/index.ts';
+import {
+  espNullTransport,
+  ethernet,
+  gre,
+  greKeepalive,
+  gueGre,
+  ipInIp,
+  type NetworkPacket,
+  RawCapture,
+  syn,
+  vxlan,
+} from '../craft/index.ts';
 import { eachPacket } from '../tools/walk.ts';
 
 const A = '192.0.2.1';
@@ -42,6 +54,12 @@ describe('the ends of a tunnel that carries BGP', () => {
     expect(inVxlan.aroundBgp('10.0.8.1', '10.0.8.2')).toMatchObject([{ a: A, b: B }]);
   });
 
+  it('are those of the tunnel where ESP is around it, with the same header', async () => {
+    const ends = await tracked(espNullTransport(gre(A, B, asked), { spi: 1 }));
+    expect(ends.aroundBgp('10.0.8.1', '10.0.8.2')).toMatchObject([{ a: A, b: B, path: pathInto(Encapsulation.Esp, Encapsulation.Gre) }]);
+    expect((await tracked(espNullTransport(asked, { spi: 1 }))).aroundBgp('10.0.8.1', '10.0.8.2')).toEqual([]);
+  });
+
   it('are not known without a tunnel', async () => {
     expect((await tracked(asked)).aroundBgp('10.0.8.1', '10.0.8.2')).toEqual([]);
   });
@@ -58,6 +76,9 @@ describe('a tunnel inside of itself', () => {
     { what: 'a tunnel in another one', packet: gre(A, B, gre('203.0.113.1', '203.0.113.2', asked)) },
     { what: 'a tunnel that goes back', packet: gre(A, B, gre(B, A, asked)) },
     { what: 'one tunnel', packet: gre(A, B, asked) },
+    { what: 'a tunnel in ESP between the same ends', packet: espNullTransport(gre(A, B, asked), { spi: 1 }) },
+    { what: 'a tunnel in GUE', packet: gueGre(A, B, asked) },
+    { what: 'a keepalive', packet: greKeepalive(A, B) },
   ])('is not $what', async ({ packet }) => {
     const ends = await tracked(packet, packet);
     expect(ends.nested(A, B)).toBeUndefined();

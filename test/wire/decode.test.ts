@@ -69,6 +69,12 @@ describe('link layers', () => {
     expect([...packet.vlans.subarray(0, packet.vlanCount)]).toEqual(vlans);
   });
 
+  it('ends in a stack of tags that no network has', () => {
+    const tags = (count: number): Packet => decoded(hexOctets(`${ETHERNET} ${'8100 0001 '.repeat(count)} 0800 ${IPV4_UDP}`));
+    expect(tags(31)).toMatchObject({ stop: 'none', version: 4, vlanCount: 4 });
+    expect(tags(33)).toMatchObject({ stop: 'malformed', stopLayer: 'vlan', version: 0 });
+  });
+
   it('takes interface, direction and sender from LINUX_SLL2', () => {
     const packet = decoded(hexOctets(`0800 0000 00000007 0001 04 06 020000000002 0000 ${IPV4_UDP}`), Linktype.LinuxSll2);
     expect(packet).toMatchObject({ ifindex: 7, packetType: 4, direction: 2, sourceMac: 0x0200_0000_0002, destinationMac: -1 });

@@ -5,7 +5,20 @@ import { Exit, type Io } from '../io.ts';
 import * as options from '../options.ts';
 import { type ReadOptions, readCaptures, tellProblems } from '../read.ts';
 
-const KINDS = ['arp', 'udp', 'wireguard', 'icmp', 'traceroutes', 'gateways', 'bgp', 'hosts', 'interfaces'] as const;
+const KINDS = [
+  'arp',
+  'udp',
+  'wireguard',
+  'openvpn',
+  'icmp',
+  'tcp',
+  'traceroutes',
+  'gateways',
+  'bgp',
+  'tunnels',
+  'hosts',
+  'interfaces',
+] as const;
 
 interface ShowOptions extends ReadOptions {
   kind: (typeof KINDS)[number];

@@ -160,7 +160,8 @@ export class BgpTracker {
     const connection = this.connectionOf(packet, isFromClient, seq);
     if (!connection) return;
     if (this.waiting.has(connection)) this.wait(connection);
-    const isCopy = this.copies.isCopy(packet);
+    // Of a segment that came in fragments the first one was counted.
+    const isCopy = packet.isReassembled || this.copies.isCopy(packet);
     const way = connection.way(isFromClient);
     const back = connection.way(!isFromClient);
     this.place(connection, packet, isFromClient, isCopy);
@@ -168,7 +169,8 @@ export class BgpTracker {
       way.stream.begin(seq);
       if (!isCopy) this.handshake(connection, packet);
     }
-    if (tcpFlags & TcpFlag.Ack && !(tcpFlags & TcpFlag.Rst)) back.acknowledge(view.getInt32(transportAt + 8), packet);
+    if (tcpFlags & TcpFlag.Ack && !(tcpFlags & TcpFlag.Rst) && !packet.isReassembled)
+      back.acknowledge(view.getInt32(transportAt + 8), packet);
     way.add(packet, isCopy);
     if (packet.payloadLength > 0 && !(tcpFlags & TcpFlag.Syn) && !connection.facts.isAccepted) connection.neighbours.accept(connection);
     this.read(connection, way, packet.at);

@@ -1,0 +1,90 @@
+import { OPENVPN_PORT } from '../../wire/openvpn-packet.ts';
+import type { Packet } from '../../wire/packet.ts';
+import { isTincPort } from '../../wire/tinc.ts';
+import { type Stamp, stampOf } from '../stamp.ts';
+
+/*
+ * OpenVPN with a static key (`--secret`): no opcode, no session; HMAC h | IV 16 | AES-CBC, so lengths are all h mod 16, and every octet of the first h is as
+ * random as the next. What else looks random has a header that does not, or lengths of its own.
+ */
+
+/** Packets that are looked at before it is said. */
+const ENOUGH = 50;
+/** Of so many random octets at least so many are different: 45 on the average, fewer than 36 never in a million. */
+const LEAST_DIFFERENT = 36;
+/** What is constant there is told sooner. */
+const SOME = 16;
+const LEAST_OF_SOME = 10;
+/** HMACs of 16, 32, 48 and 64 octets; of 28. */
+const REMAINDERS = new Set([0, 12]);
+/** Of SHA1, 20 octets; tinc (AES-CBC and four octets of a digest) has such lengths too, so that the port must be OpenVPN's. */
+const SHA1_REMAINDER = 4;
+/** HMAC 16 at least, IV 16, one ping of 16 with its packet id in two blocks. */
+const SHORTEST = 16 + 16 + 32;
+/** Octets that are counted: of the HMAC, and of the IV of any but the longest ones. */
+const PLACES = [0, 1, 4, 8, 15, 17, 30];
+const CBC_BLOCK = 16;
+/** Each direction has at least so many of them. */
+const LEAST_EACH_WAY = 4;
+
+/** What the first packets of a flow of unknown protocol have in common. */
+export class StaticKeyCandidate {
+  /** Packets from the lower and from the upper end, octets of both. */
+  fromLower = 0;
+  fromUpper = 0;
+  bytes = 0;
+  readonly first: Stamp;
+  readonly firstFromLower: boolean;
+  private remainder = -1;
+  private readonly octets = PLACES.map(() => new Set<number>());
+  private readonly lengths = new Set<number>();
+  /** Smallest packet of each end: the pings. */
+  private smallestLower = Number.POSITIVE_INFINITY;
+  private smallestUpper = Number.POSITIVE_INFINITY;
+
+  constructor(packet: Packet, fromLower: boolean) {
+    this.first = stampOf(packet);
+    this.firstFromLower = fromLower;
+  }
+
+  /** Whether a flow may begin so. */
+  static mayBe(packet: Packet): boolean {
+    const { payloadLength, payloadCaptured, sourcePort, destinationPort } = packet;
+    if (payloadLength < SHORTEST || payloadCaptured < SHORTEST / 2) return false;
+    // Where tinc is set to longer digests, nothing else tells the two apart.
+    if (isTincPort(packet)) return false;
+    const remainder = payloadLength % CBC_BLOCK;
+    if (remainder === SHA1_REMAINDER) return sourcePort === OPENVPN_PORT || destinationPort === OPENVPN_PORT;
+    return REMAINDERS.has(remainder);
+  }
+
+  /** One more packet: `true` it is one, `false` it is none, undefined where that is not known yet. */
+  add(packet: Packet, fromLower: boolean): boolean | undefined {
+    if (!StaticKeyCandidate.mayBe(packet)) return false;
+    const { view, payloadAt, payloadLength: length } = packet;
+    const remainder = length % CBC_BLOCK;
+    if (this.remainder >= 0 && remainder !== this.remainder) return false;
+    this.remainder = remainder;
+    if (fromLower) {
+      this.fromLower++;
+      this.smallestLower = Math.min(this.smallestLower, length);
+    } else {
+      this.fromUpper++;
+      this.smallestUpper = Math.min(this.smallestUpper, length);
+    }
+    this.bytes += length;
+    this.lengths.add(length);
+    this.octets.forEach((seen, i) => {
+      seen.add(view.getUint8(payloadAt + (PLACES[i] ?? 0)));
+    });
+    const packets = this.fromLower + this.fromUpper;
+    if (packets < ENOUGH) return packets === SOME && this.octets.some(({ size }) => size < LEAST_OF_SOME) ? false : undefined;
+    return (
+      this.lengths.size > 1 &&
+      this.fromLower >= LEAST_EACH_WAY &&
+      this.fromUpper >= LEAST_EACH_WAY &&
+      this.smallestLower === this.smallestUpper &&
+      this.octets.every(({ size }) => size >= LEAST_DIFFERENT)
+    );
+  }
+}
