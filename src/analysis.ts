@@ -86,7 +86,7 @@ export async function analyzeSources(sources: readonly InputSource[], options: A
   for (const input of inputs) await input.close();
   const findings = analyzer.conclude();
   const machines = (): readonly Machine[] => analyzer.machines();
-  return { inputs, findings, stats: analyzer.stats, records, interfaces: analyzer.interfaces.list, machines, context };
+  return { inputs, findings, stats: analyzer.stats, records, interfaces: analyzer.interfaces.distinct, machines, context };
 }
 
 class ProgressTeller {

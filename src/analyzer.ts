@@ -78,7 +78,7 @@ export class Analyzer {
     this.context = context;
     this.local = local;
     this.expectVia = expectVia;
-    this.interfaces = new InterfaceTracker((index) => interfaceName?.(index) ?? context.observer?.link(index)?.name ?? null);
+    this.interfaces = new InterfaceTracker((index) => interfaceName?.(index) ?? context.observer?.link(index)?.name ?? null, inputs);
     this.trackers = new Trackers(
       this.packet,
       this.interfaces,

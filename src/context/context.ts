@@ -9,6 +9,8 @@ export interface Owner {
 
 /** What the capture shows of an interface: its ifindex, and the MAC with which it sends; -1 where that is not known. */
 export interface SeenInterface {
+  /** Equal where one capture shows them: captures of two hosts may be looked at together. */
+  capture: number;
   index: number;
   ownMac: Mac;
 }
@@ -79,14 +81,18 @@ export class Context {
     return named.length === 1 ? named[0] : undefined;
   }
 
-  /** The one host whose interfaces have the indexes and MACs that the capture shows of its own (LINUX_SLL2, outgoing frames). */
+  /** The one host whose interfaces have the indexes and MACs that the capture shows of its own (LINUX_SLL2, outgoing frames). Captures of two hosts have no such host. */
   recognise(seen: readonly SeenInterface[]): void {
     if (this.recognised || this.given) return;
     const sending = seen.filter(({ ownMac }) => ownMac > 0);
     if (sending.length === 0) return;
-    const fitting = this.known.filter((host) => sending.every(({ index, ownMac }) => host.link(index)?.mac === ownMac));
+    const fittingTo = (seenThere: readonly SeenInterface[]): Host[] =>
+      this.known.filter((host) => seenThere.every(({ index, ownMac }) => host.link(index)?.mac === ownMac));
+    const fitting = fittingTo(sending);
     if (fitting.length === 1) this.recognised = fitting[0];
-    this.isElsewhere = this.known.length > 0 && fitting.length === 0;
+    const captures = [...new Set(sending.map(({ capture }) => capture))];
+    this.isElsewhere =
+      this.known.length > 0 && captures.every((one) => fittingTo(sending.filter(({ capture }) => capture === one)).length === 0);
   }
 
   /** Host and interface with this MAC; undefined where none has it, or several hosts have. Of a host's interfaces with one MAC the lowest counts. */

@@ -3,6 +3,7 @@ import { isIpv6Text } from '../net/ip.ts';
 import type { Stamp } from '../track/stamp.ts';
 import type { StuckSegment, TcpConnection, TcpDirection, TcpGap, TcpSighting, TooBig } from '../track/tcp/connection.ts';
 import { isInTunnel } from './narrow-tunnel.ts';
+import { countText } from './text.ts';
 
 /*
  * Which connections show that packets above a size vanish. Everything here looks at the facts of one connection; what is made of them is told in
@@ -25,6 +26,8 @@ export interface BlackHole {
   passed: number;
   proof: Repeated | Missing;
   confidence: 'certain' | 'likely' | 'possible';
+  /** Why it may be something else than the size, as a sentence; null: nothing speaks for that. */
+  doubt: string | null;
 }
 
 /** Seen on the side of the sender: the same segment again and again. */
@@ -44,8 +47,8 @@ export interface Missing {
   gap: TcpGap;
   length: number;
   segments: number;
-  /** The latest packet of the sender: it lives. */
-  alive: Stamp;
+  /** The latest packet of the sender, a while after the gap: it lives. Null: nothing came any more. */
+  alive: Stamp | null;
 }
 
 /** Repetitions that are needed, and for how long they go on at least. */
@@ -59,6 +62,10 @@ const OPTIONS = 60;
 const LARGE_PAYLOAD = 1160;
 /** A gap that is mended by retransmission is over by then. */
 const MENDED_SEC = 3;
+/** So many full segments in a row, and nothing else, do not get lost by chance, nor does what is behind them overtake them. */
+const LEAST_IN_A_ROW = 2;
+/** One acknowledgment may get lost by chance. */
+const LEAST_UNHEARD = 2;
 /** Timestamps (RFC 7323), which Linux and others send by default, are part of the MSS. */
 const TIMESTAMPS = 12;
 /** An error that was heeded shows at once. */
@@ -115,7 +122,8 @@ function repeated(connection: TcpConnection, ofA: boolean, sighting: TcpSighting
     fitting.length > 0 ? 'icmp-filtered' : unheeded.some(({ fits }) => !fits) ? 'icmp-does-not-match' : 'icmp-missing';
   const leaves = fitting.some(({ direction }) => direction !== Direction.In);
   // Where the receiver repeats what it says itself, it may hear nothing at all: then it is not the size.
-  const isHeard = stuck.lifeSigns > 0 && back.retransmissions === 0;
+  const isDeaf = back.unheard >= LEAST_UNHEARD && stuck.acked === null;
+  const isHeard = stuck.lifeSigns > 0 && back.retransmissions === 0 && !isDeaf;
   const isSure = connection.hasSyn && (isHeard || stuck.acked !== null);
   return {
     connection,
@@ -125,6 +133,9 @@ function repeated(connection: TcpConnection, ofA: boolean, sighting: TcpSighting
     passed,
     proof: { kind: 'repeated', stuck, leftOut, unheeded: unheeded.filter(({ fits }) => fits || fitting.length === 0), cause },
     confidence: leftOut && leaves ? 'certain' : isSure || fitting.length > 0 ? 'likely' : 'possible',
+    doubt: isDeaf
+      ? `${(ofA ? connection.b : connection.a).ip} repeats ${countText(back.unheard, 'time')} what was acknowledged here: acknowledgments, which are small, get lost as well. An outage of this direction looks like that.`
+      : null,
   };
 }
 
@@ -148,6 +159,32 @@ function isFullAndRepeated(connection: TcpConnection, sighting: TcpSighting, stu
   return span >= LEAST_SEC && Math.max(...gaps) >= GROWTH * Math.min(...gaps);
 }
 
+/**
+ * Small segments of the direction got stuck while the hole's segment was: not their size keeps them.
+ * @returns the first one
+ */
+export function smallStuck({ sightings }: TcpConnection, ofA: boolean, { proof, size }: BlackHole): StuckSegment | undefined {
+  if (proof.kind === 'missing') return undefined;
+  const large = proof.stuck;
+  return sightings
+    .flatMap((each) => directionOf(each, ofA).stuck ?? [])
+    .find(
+      (stuck) =>
+        stuck.size < size - OPTIONS &&
+        !stuck.zeroWindow &&
+        (stuck.acked === null || stuck.acked.size >= stuck.size) &&
+        stuck.first.at <= endOfStuck(large) &&
+        endOfStuck(stuck) >= large.first.at,
+    );
+}
+
+/** When it was sent for the last time. */
+export const endOfStuck = ({ first, retransmissions }: StuckSegment): number => (retransmissions.at(-1) ?? first).at;
+
+/** What the other end says again and again in the direction although it was acknowledged here: SYNs and FINs count, too. */
+export const isUnheard = ({ sightings }: TcpConnection, ofA: boolean): boolean =>
+  sightings.some((each) => directionOf(each, ofA).unheard >= LEAST_UNHEARD);
+
 /** What the side of the receiver sees: everything but full segments arrives. */
 function missing(connection: TcpConnection, ofA: boolean): BlackHole | undefined {
   const { hasSyn, sightings } = connection;
@@ -155,23 +192,26 @@ function missing(connection: TcpConnection, ofA: boolean): BlackHole | undefined
   const seen = sightings.filter((each) => directionOf(each, ofA).packets > 0);
   const [sighting] = seen;
   if (!sighting) return undefined;
-  const { gap, last, largestSent } = directionOf(sighting, ofA);
+  const { gap, largestSent } = directionOf(sighting, ofA);
   const mss = mssAt(sighting);
-  if (!gap || !last || mss === null || directionOf(sighting, !ofA).packets < 2 || isHalfSeen(sighting, ofA)) return undefined;
+  if (!gap || mss === null || directionOf(sighting, !ofA).packets < 2 || isHalfSeen(sighting, ofA)) return undefined;
   // What another place saw did not get lost before this host.
   if (seen.some((each) => directionOf(each, ofA).gap === null)) return undefined;
   const length = (gap.end - gap.start) >>> 0;
   const unit = [mss - TIMESTAMPS, mss].find((each) => length > 0 && length % each === 0);
   const size = mss + headersOf(connection);
-  if (unit === undefined || largestSent > size - OPTIONS || last.at - gap.stamp.at < MENDED_SEC) return undefined;
+  if (unit === undefined || largestSent > size - OPTIONS) return undefined;
+  const isAlive = gap.last.at - gap.stamp.at >= MENDED_SEC;
+  if (!isAlive && length / unit < LEAST_IN_A_ROW) return undefined;
   return {
     connection,
     ofA,
     sighting,
     size,
     passed: largestSent,
-    proof: { kind: 'missing', gap, length, segments: length / unit, alive: last },
+    proof: { kind: 'missing', gap, length, segments: length / unit, alive: isAlive ? gap.last : null },
     confidence: 'possible',
+    doubt: null,
   };
 }
 

@@ -34,6 +34,8 @@ export interface IkeFailure {
   notify: IkeNotify | null;
   /** How often it was tried: requests that were not answered, or refusals. */
   attempts: number;
+  /** It was refused while EAP went on: the initiator began anew, or nothing followed for long. Null outside of EAP. */
+  eap: 'begun-anew' | 'silent' | null;
 }
 
 /**
@@ -43,6 +45,13 @@ export interface IkeFailure {
 const LEAST_CONSENT = 33;
 /** Who was let in does not begin anew this soon. */
 const RESTART_SEC = 10;
+/** A user who is asked by EAP types no longer than this. */
+const TYPING_SEC = 60;
+/** Repeats after the answer: one of them may have crossed it, or a single answer was lost. */
+const LOST_ANSWERS = 2;
+/** Scanners ask up to three times, within two seconds; strongSwan has asked twice after these seconds, and goes on. */
+const PROBE_SEC = 10;
+const PROBE_REQUESTS = 3;
 
 const OF_SETUP: ReadonlySet<number> = new Set([
   IkeExchange.Init,
@@ -113,7 +122,7 @@ export class IkeAttempts {
     if (exchanges.some(({ type }) => type === IkeExchange.CreateChild || type === Ikev1Exchange.Quick)) return true;
     if (!last) return !hasBeginning;
     const isAnswered = last.response !== null || last.wentOn;
-    if (!isAnswered) return false;
+    if (!isAnswered || this.isUnheard(session, last)) return false;
     if (version === 1) return last.type === Ikev1Exchange.Main ? last.step === 5 : last.wentOn;
     if (last.type !== IkeExchange.Auth) return false;
     if (this.carries(session, last)) return true;
@@ -131,6 +140,7 @@ export class IkeAttempts {
       exchange: last,
       notify,
       attempts,
+      eap: null,
     });
     if (!last) return undefined;
     const said = saidBy(session);
@@ -140,7 +150,11 @@ export class IkeAttempts {
       if (cause !== 'wrong-group' || times > 1 || last.response !== null) return of(cause, times, notify);
     }
     if (last.response === null) return last.wentOn ? undefined : this.unanswered(session, last, of);
-    if (last.type === IkeExchange.Auth && isRefusal(last)) return of('auth-refused', 1);
+    if (last.type === IkeExchange.Auth && isRefusal(last)) {
+      if (!isEapOpen(setup, last)) return of('auth-refused', 1);
+      const eap = this.endOfEap(session, last);
+      if (eap) return { ...of('auth-refused', 1), eap };
+    }
     if (last.repeatsAfterAnswer > 0) return of(session.answeredFrom.length > 0 ? 'wrong-source' : 'answers-lost', last.requestCount);
     if (last.type === IkeExchange.Auth && this.isRestarted(session, last)) return of('restarted', 1);
     // Instead of the third message the initiator says something else, encrypted: the hash of the second one was wrong.
@@ -157,10 +171,51 @@ export class IkeAttempts {
     const { requestCount, ipFragments, ports } = last;
     if (session.refusal) return of('unreachable', requestCount);
     if (isBegin(last)) return of('no-answer', requestCount);
+    if (last.answerPieces.seen > 0) return of('answers-lost', requestCount);
     if (ipFragments > 0) return of('fragments-lost', requestCount);
-    if (ports.destination === NAT_T_PORT && !this.hearsNatT(session)) return of('port-4500-blocked', requestCount);
-    if (last.type === Ikev1Exchange.Main && last.step === 5) return of('wrong-key', requestCount);
+    if (ports.destination === NAT_T_PORT && !this.hearsNatT(session) && isHeard(session) && last.ikeFragments <= 1)
+      return of('port-4500-blocked', requestCount);
+    if (last.type === Ikev1Exchange.Main && last.step === 5 && isHeard(session)) return of('wrong-key', requestCount);
     return of('auth-unanswered', requestCount);
+  }
+
+  /**
+   * One address tried another one briefly, and was never heard of again: nothing but first messages, few, and no ESP.
+   * @param sessions all that it began
+   */
+  isProbe(sessions: readonly IkeSession[]): boolean {
+    const [first] = sessions;
+    const last = sessions.at(-1);
+    if (!first || !last || last.last.at - first.first.at >= PROBE_SEC || this.reverseOf(first).length > 0) return false;
+    if (waysOf(first).some((way) => this.carriedAt.has(way))) return false;
+    return sessions.every(({ exchanges }) => exchanges.every((each) => isBegin(each) && each.requestCount <= PROBE_REQUESTS));
+  }
+
+  /** The same is asked again and again though it was answered, and nothing else follows: the answers do not arrive. */
+  private isUnheard(session: IkeSession, { repeatsAfterAnswer, requests, response }: IkeMessageExchange): boolean {
+    if (repeatsAfterAnswer < LOST_ANSWERS) return false;
+    const { initiator, responder, exchanges, informationals } = session;
+    const asked = requests.at(-1)?.at ?? 0;
+    if ((this.carriedAt.get(`${initiator.ip}|${responder.ip}`) ?? 0) > asked) return false;
+    return (
+      !exchanges.some((each) => !OF_SETUP.has(each.type) && (each.fromInitiator || each.response !== null)) &&
+      !informationals.some(({ fromInitiator, stamp }) => fromInitiator && stamp.at > (response?.at ?? 0))
+    );
+  }
+
+  /** Why EAP, in which the user is asked, is over; null while it may go on. */
+  private endOfEap(session: IkeSession, { response }: IkeMessageExchange): IkeFailure['eap'] {
+    if (!response) return null;
+    const { initiator } = session;
+    const isAnew = this.those(session).some(
+      (next) => next.hasBeginning && next.first.at > response.at && next.initiator.port === initiator.port,
+    );
+    return isAnew ? 'begun-anew' : this.end - response.at >= TYPING_SEC ? 'silent' : null;
+  }
+
+  /** All that the same address began with the same one. */
+  private those({ initiator, responder, path }: IkeSession): readonly IkeSession[] {
+    return this.byPair.get(pairOf(initiator.ip, responder.ip, path)) ?? [];
   }
 
   /** Anything came from the responder's port 4500, in this session or another one of the two. */
@@ -169,16 +224,14 @@ export class IkeAttempts {
   }
 
   /** ESP or AH between the two went on, or began, after the answer. */
-  private carries({ initiator, responder }: IkeSession, { response }: IkeMessageExchange): boolean {
-    const ways = [`${initiator.ip}|${responder.ip}`, `${responder.ip}|${initiator.ip}`];
-    return response !== null && ways.some((way) => (this.carriedAt.get(way) ?? 0) > response.at);
+  private carries(session: IkeSession, { response }: IkeMessageExchange): boolean {
+    return response !== null && waysOf(session).some((way) => (this.carriedAt.get(way) ?? 0) > response.at);
   }
 
   /** The capture ends before it can be told, and the initiator has begun anew before. */
   private mayBeRestarted(session: IkeSession, { response }: IkeMessageExchange): boolean {
     if (!response || this.end - response.at >= RESTART_SEC) return false;
-    const those = this.byPair.get(pairOf(session.initiator.ip, session.responder.ip, session.path)) ?? [];
-    return those.some((other) => {
+    return this.those(session).some((other) => {
       const last = setupOf(other).at(-1);
       return other !== session && last?.type === IkeExchange.Auth && this.isRestarted(other, last);
     });
@@ -187,7 +240,7 @@ export class IkeAttempts {
   /** The initiator begins anew at once. */
   private isRestarted(session: IkeSession, { response }: IkeMessageExchange): boolean {
     if (!response) return false;
-    const those = this.byPair.get(pairOf(session.initiator.ip, session.responder.ip, session.path)) ?? [];
+    const those = this.those(session);
     for (let i = (this.places.get(session) ?? 0) + 1; i < those.length; i++) {
       const next = those[i];
       if (!next || next.first.at - response.at >= RESTART_SEC) return false;
@@ -203,6 +256,19 @@ const NAT_T_PORT = 4500;
 const isRefusal = ({ responseRoom, wentOn }: IkeMessageExchange): boolean =>
   responseRoom !== null && responseRoom < LEAST_CONSENT && !wentOn;
 
+/** An earlier IKE_AUTH was answered, and it went on: small answers are questions of EAP. */
+const isEapOpen = (setup: readonly IkeMessageExchange[], last: IkeMessageExchange): boolean =>
+  setup.some((each) => each.type === IkeExchange.Auth && each.messageId < last.messageId && (each.response !== null || each.wentOn));
+
+/** Anything of the responder was seen. */
+export const isHeard = ({ exchanges, notifies, informationals }: IkeSession): boolean =>
+  exchanges.some(({ response, fromInitiator }) => response !== null || !fromInitiator) ||
+  notifies.some(({ fromInitiator }) => !fromInitiator) ||
+  informationals.some(({ fromInitiator }) => !fromInitiator);
+
+/** What comes back is the end of the negotiation: who takes it has no reason to say anything more. */
+export const isClosing = ({ type, step }: IkeMessageExchange): boolean => type === IkeExchange.Auth || step === 5;
+
 /** What was said in clear against the negotiation. */
 function saidBy({ version, notifies, exchanges }: IkeSession): { cause: IkeFailureCause; notify: IkeNotify; times: number } | undefined {
   const errors = notifies.filter(({ type }) => type < FIRST_STATUS && !(version === 1 ? STALE_V1 : STALE_V2).has(type));
@@ -215,6 +281,8 @@ function saidBy({ version, notifies, exchanges }: IkeSession): { cause: IkeFailu
   const isKeyed = exchanges.some(({ type, step }) => type === Ikev1Exchange.Aggressive || step === 5);
   return of(isKeyed && KEY_ERRORS_V1.has(last.type) ? 'wrong-key' : 'rejected');
 }
+
+const waysOf = ({ initiator, responder }: IkeSession): string[] => [`${initiator.ip}|${responder.ip}`, `${responder.ip}|${initiator.ip}`];
 
 const pairOf = (initiator: string, responder: string, path: number): string => `${initiator}|${responder}|${path}`;
 

@@ -2,13 +2,13 @@ import { endpointText } from '../net/ip.ts';
 import { Evidence } from '../track/evidence.ts';
 import type { IkeSession } from '../track/ipsec/exchange.ts';
 import { compareStamps, type Stamp } from '../track/stamp.ts';
-import { exchangeText, IkeAttempts, type IkeFailure, type IkeFailureCause, ikeFailureCauses, natOf } from './ike-attempts.ts';
+import { exchangeText, IkeAttempts, type IkeFailure, type IkeFailureCause, ikeFailureCauses, isClosing, natOf } from './ike-attempts.ts';
 import { type IkeStory, ikeStory } from './ike-story.ts';
 import { type Confidence, type Draft, type FindingKind, lessSure } from './kind.ts';
 import type { Knowledge } from './knowledge.ts';
 import { type WrongSources, wrongSourceKey } from './openvpn-handshake-stalled.ts';
 import { count, list, number, object, oneOf, text, textOrNull, truth } from './schemas.ts';
-import { countText, FrameText, frameText } from './text.ts';
+import { countText, FrameText, frameText, listText } from './text.ts';
 
 export interface IkeFailedDetails {
   /** The error that was said in clear: `NO_PROPOSAL_CHOSEN`. */
@@ -61,7 +61,7 @@ export const ikeNegotiationFailed: FindingKind<IkeFailedDetails> = {
     'how far it got, what was refused in clear, how large the packets are and on which port they go is what a capture can tell.',
   provenBy: [
     'NO_PROPOSAL_CHOSEN, or another error in clear: the peer says it itself.',
-    'Three requests or more that nobody answers, and that did not go on elsewhere; or an ICMP error that quotes one.',
+    'Three requests or more that nobody answers, or that are answered here and yet asked again, and that did not go on elsewhere; or an ICMP error that quotes one.',
     'INVALID_KE_PAYLOAD twice in a row: each retry is refused too.',
     'An answer to IKE_AUTH that has no room for an identity and its proof, and nothing after it: a refusal.',
     'Version 1: main mode stops at message 5, the first one that is encrypted with the secret of both.',
@@ -74,7 +74,8 @@ export const ikeNegotiationFailed: FindingKind<IkeFailedDetails> = {
     'A cookie challenge, or one INVALID_KE_PAYLOAD: the second request is answered.',
     'Dead peer detection and rekeying: these belong to an association that is there.',
     'A capture of one direction: the initiator goes on, so it was answered.',
-    'A scan: one address tries many, or a single time.',
+    'A scan: one address tries many, or many addresses try one gateway briefly and never come back.',
+    'EAP: while the user types, the latest answer is a small one.',
     'NAT on the way: the same packet before and after it, port 500 and then 4500.',
   ],
   remedies: [
@@ -98,6 +99,8 @@ const OUTAGE_SEC = 10;
 const END_SEC = 2;
 /** Who tries that many that are silent, or refuse, scans. */
 const MANY_PEERS = 16;
+/** Where so many addresses try one gateway briefly and never come back, that is a scan. */
+const MANY_PROBES = 4;
 const IKE_PORTS: ReadonlySet<number> = new Set([500, 4500]);
 
 /** How often it must have been tried, until it says something. */
@@ -132,6 +135,8 @@ export interface IkeFailures {
   failures: readonly IkeFailure[];
   attempts: number;
   recovered: Stamp | null;
+  /** It tried briefly, and was never heard of again. */
+  isProbe: boolean;
 }
 
 export interface IkeFinding {
@@ -145,12 +150,19 @@ export function* failedNegotiations(knowledge: Knowledge, wrongSources: WrongSou
   const attempts = new IkeAttempts(knowledge);
   const found = [...attempts.pairs].flatMap((sessions) => failuresOf(sessions, attempts) ?? []);
   const silent = silentPeers(found);
+  const probes = probersOf(attempts);
+  const scanned = new Set<string>();
   for (const each of found) {
     const [first] = each.failures;
     if (!first || isScan(first.session, each, silent)) continue;
+    const probers = each.isProbe ? (probes.get(askedKey(first.session)) ?? []) : [];
+    const isScanned = probers.length >= MANY_PROBES;
+    // Of a scan that is refused the first one is told; one that gets nothing does no harm.
+    if (isScanned && (each.cause === 'no-answer' || scanned.has(askedKey(first.session)))) continue;
+    if (isScanned) scanned.add(askedKey(first.session));
     const { initiator, responder, path } = first.session;
     const wrong = wrongSources.get(wrongSourceKey(initiator, responder, path));
-    const draft = judge(each, ikeStory(each, wrong?.remedies), knowledge);
+    const draft = judge(each, ikeStory(each, wrong?.remedies), knowledge, isScanned ? probers : []);
     if (draft) yield { draft, explainedBy: each.cause === 'wrong-source' ? wrong?.handle : undefined };
   }
 }
@@ -164,12 +176,12 @@ function failuresOf(sessions: readonly IkeSession[], attempts: IkeAttempts): Ike
   const lastUp = ups.at(-1);
   const failed = sessions.flatMap((session) => attempts.failureOf(session) ?? []);
   const now = leading(failed.filter(({ session }) => !lastUp || session.first.at > lastUp.at));
-  if (now) return { ...now, recovered: null };
+  if (now) return { ...now, recovered: null, isProbe: attempts.isProbe(sessions) };
   const [firstFailure] = failed;
   const recovered = firstFailure && ups.find(({ at }) => at >= firstFailure.session.first.at);
   if (!recovered) return undefined;
   const before = leading(failed.filter(({ session }) => session.first.at < recovered.at));
-  return before && { ...before, recovered };
+  return before && { ...before, recovered, isProbe: false };
 }
 
 /** Of several causes the one that says most. */
@@ -184,6 +196,21 @@ function leading(failed: readonly IkeFailure[]): Pick<IkeFailures, 'cause' | 'fa
   return undefined;
 }
 
+/** Who tried a responder briefly, and was never heard of again. */
+function probersOf(attempts: IkeAttempts): Map<string, string[]> {
+  const probers = new Map<string, string[]>();
+  for (const sessions of attempts.pairs) {
+    const [first] = sessions;
+    if (!first || !attempts.isProbe(sessions)) continue;
+    const known = probers.get(askedKey(first));
+    if (known) known.push(first.initiator.ip);
+    else probers.set(askedKey(first), [first.initiator.ip]);
+  }
+  return probers;
+}
+
+const askedKey = ({ responder, path }: IkeSession): string => `${responder.ip}|${path}`;
+
 /** How many peers gave an address nothing. */
 function silentPeers(found: readonly IkeFailures[]): Map<string, number> {
   const peers = new Map<string, number>();
@@ -197,7 +224,8 @@ function silentPeers(found: readonly IkeFailures[]): Map<string, number> {
 const isScan = ({ initiator }: IkeSession, { recovered }: IkeFailures, silent: ReadonlyMap<string, number>): boolean =>
   recovered === null && (silent.get(initiator.ip) ?? 0) >= MANY_PEERS;
 
-function judge(found: IkeFailures, story: IkeStory, knowledge: Knowledge): Draft<IkeFailedDetails> | undefined {
+/** @param probers addresses that scan the responder, this one among them */
+function judge(found: IkeFailures, story: IkeStory, knowledge: Knowledge, probers: readonly string[]): Draft<IkeFailedDetails> | undefined {
   const { cause, failures, attempts, recovered } = found;
   const [first] = failures;
   const last = failures.at(-1);
@@ -215,7 +243,7 @@ function judge(found: IkeFailures, story: IkeStory, knowledge: Knowledge): Draft
   return {
     subject: { initiator: session.initiator, responder: session.responder },
     path: session.path,
-    severity: recovered || isLone ? 'notice' : 'warning',
+    severity: recovered || isLone || probers.length > 0 ? 'notice' : 'warning',
     confidence,
     title: `${story.title(sureness(confidence))}${recovered ? `, until ${frameText(recovered)}` : ''}`,
     details: {
@@ -239,18 +267,39 @@ function judge(found: IkeFailures, story: IkeStory, knowledge: Knowledge): Draft
     because: [
       ...story.because,
       ...(recovered ? [`${FrameText(recovered)}: later the two get on, and their association comes up.`] : []),
-      ...(isLone ? [`It was tried once, from port ${session.initiator.port}: a scan of the Internet looks the same.`] : []),
+      ...(probers.length > 0 ? [scanText(session, probers)] : []),
+      ...(isLone && probers.length === 0
+        ? [`It was tried once, from port ${session.initiator.port}: a scan of the Internet looks the same.`]
+        : []),
     ],
     ruledOut: story.ruledOut,
-    remedies: [...(recovered ? [] : story.remedies), ...(confidence === 'certain' ? [] : [nextCapture(found)])],
+    remedies: [
+      ...(recovered ? [] : probers.length > 0 ? [scanRemedy(session)] : story.remedies),
+      ...(confidence === 'certain' ? [] : [nextCapture(found)]),
+    ],
   };
 }
+
+/** Who else asked. */
+function scanText({ initiator, responder }: IkeSession, probers: readonly string[]): string {
+  const others = probers.filter((ip) => ip !== initiator.ip);
+  return `${countText(others.length, 'other address', 'other addresses')} ${others.length === 1 ? 'asks' : 'ask'} ${responder.ip} as briefly and never again (${listText(others)}): scans of the Internet look so.`;
+}
+
+const scanRemedy = ({ responder }: IkeSession): { text: string; commands: string[] } => ({
+  text: `At ${responder.ip}: compare these addresses with its connections. Where none of them is a peer, there is nothing to mend`,
+  commands: ['swanctl --list-conns', 'ipsec whack --status'],
+});
 
 function confidenceOf({ cause, failures, attempts }: IkeFailures, last: Stamp, { drops, end }: Knowledge): Confidence {
   if (cause === 'no-proposal' || cause === 'rejected') return 'certain';
   if (cause === 'unreachable') return failures.some(({ session }) => session.refusal?.isPort) ? 'certain' : 'likely';
   // What came after the answer is encrypted: it may have been another reason than a refusal.
   if (cause === 'restarted') return 'possible';
+  if (cause === 'auth-refused' && failures.every(({ eap }) => eap === 'silent')) return 'possible';
+  // The answer to the last one may have arrived: who is let in says no more.
+  const isLastOpen = failures.every(({ exchange }) => exchange?.response && isClosing(exchange));
+  if (cause === 'answers-lost' && attempts === LEAST[cause] && isLastOpen) return 'possible';
   if (!BY_ABSENCE.has(cause)) return 'likely';
   // Whoever answered before is alive, and near: that the first request has had its time is enough.
   const asked = cause === 'no-answer' ? last : (failures[0]?.exchange?.requests[0] ?? last);

@@ -1,7 +1,7 @@
 import { endpointText } from '../net/ip.ts';
 import type { IkeMessageExchange, IkeSession } from '../track/ipsec/exchange.ts';
 import { ikeGroupKeyword, ikeGroupName } from '../wire/ike/names.ts';
-import { askedText, exchangeText, type IkeFailure, natOf } from './ike-attempts.ts';
+import { askedText, exchangeText, type IkeFailure, isHeard, natOf } from './ike-attempts.ts';
 import type { IkeFailures } from './ike-negotiation-failed.ts';
 import { proposalSettings } from './ike-settings.ts';
 import type { Remedy } from './kind.ts';
@@ -137,12 +137,16 @@ const TELL: Record<IkeFailures['cause'], Teller> = {
               `(${session.chosen ?? 'the cipher'}): too few for an identity and its proof, enough for a notify such as AUTHENTICATION_FAILED.`,
           ]
         : []),
-      'Nothing follows in this association.',
+      last.eap === null
+        ? 'Nothing follows in this association.'
+        : last.eap === 'begun-anew'
+          ? `EAP was going on, and ${a} begins anew instead of going on with it.`
+          : 'EAP was going on, and nothing follows, longer than a user types: the password was refused, or the user gave up.',
     ],
     ruledOut: [
       'A blocked port or lost fragments: IKE_AUTH arrives and is answered.',
       'Proposals: these were agreed on in IKE_SA_INIT.',
-      'EAP: it would go on with more of IKE_AUTH.',
+      ...(last.eap === null ? ['EAP: it would go on with more of IKE_AUTH.'] : []),
     ],
     remedies: identityRemedies(session, a, b),
   }),
@@ -160,15 +164,31 @@ const TELL: Record<IkeFailures['cause'], Teller> = {
     remedies: identityRemedies(session, a, b),
   }),
 
-  'wrong-source': ({ a, b, session, attempts }, ofWrongSource) => ({
-    title: (sure) =>
-      `${a} ${sure}does not take the answers to its IKE, which come from ${listText(session.answeredFrom.map(({ from }) => from.ip))} and not from ${b} (${countText(attempts, 'request')})`,
-    because: session.answeredFrom.map(
-      ({ from, first }) =>
-        `${FrameText(first)} answers with the same SPI, from ${endpointText(from)}; ${b} was asked, and is asked again after that.`,
-    ),
-    ruledOut: ['A dead peer: it answers.', 'NAT seen on both of its sides: no request went to that address.'],
+  'wrong-source': ({ a, b, session, last, attempts }, ofWrongSource) => ({
+    title: (sure) => {
+      const tries = countText(attempts, 'request');
+      const from = session.answeredFrom.map((each) => each.from);
+      return isOtherPort(session)
+        ? `${a} ${sure}does not get the answers to its IKE, which come from port ${listText(from.map(({ port }) => String(port)))} of ${b} and not from ${last.exchange?.ports.destination ?? session.responder.port} (${tries})`
+        : `${a} ${sure}does not take the answers to its IKE, which come from ${listText(from.map(({ ip }) => ip))} and not from ${b} (${tries})`;
+    },
+    because: [
+      ...session.answeredFrom.map(
+        ({ from, first }) =>
+          `${FrameText(first)} answers with the same SPI, from ${endpointText(from)}; ${last.exchange ? askedText(session, last.exchange) : b} was asked, and is asked again after that.`,
+      ),
+      ...(isOtherPort(session)
+        ? [
+            `A NAT before ${b} gives its answers another port. Firewalls and NAT devices before ${a} let them pass only from the port that was asked.`,
+          ]
+        : []),
+    ],
+    ruledOut: [
+      'A dead peer: it answers.',
+      `NAT seen on both of its sides: no request went to that ${isOtherPort(session) ? 'port' : 'address'}.`,
+    ],
     remedies: [
+      ...(isOtherPort(session) ? portRemedies(a, b) : []),
       {
         text: `strongSwan at ${b}: the address that is asked must be the one of the connection; and the daemon may listen on some interfaces alone (strongswan.conf: charon.interfaces_use)`,
         commands: [`local_addrs = ${b}`, 'swanctl --load-all'],
@@ -225,14 +245,7 @@ const TELL: Record<IkeFailures['cause'], Teller> = {
       ],
       ruledOut: [`A dead peer: ${b} answers what is small.`, 'A wrong secret: that is answered, and would be small.'],
       remedies: [
-        {
-          text: 'Let IKE cut its messages itself, at both ends (RFC 7383). strongSwan: in the connection of swanctl.conf, then reload; libreswan: in the conn',
-          commands: ['fragmentation = yes', 'swanctl --load-all', 'fragmentation=yes'],
-        },
-        {
-          text: 'Smaller pieces, where the path is narrow (strongswan.conf: charon.fragment_size); smaller certificates (ECDSA, no chain) or a secret instead of them make it small too',
-          commands: ['fragment_size = 1200'],
-        },
+        ...FRAGMENT_REMEDIES,
         {
           text: isDroppedHere ? 'At the capturing host: let IP fragments pass' : 'Let firewalls between pass IP fragments',
           commands: ['nft list ruleset'],
@@ -277,13 +290,21 @@ const TELL: Record<IkeFailures['cause'], Teller> = {
 
   'answers-lost': ({ a, b, last, attempts }) => ({
     title: (sure) =>
-      `${b} answers the IKE of ${a}, and ${sure}the answers do not get there: ${last.exchange ? exchangeText(last.exchange) : 'the request'} is repeated ${countText(Math.max(0, attempts - 1), 'time')}`,
+      `${b} answers the IKE of ${a}, and ${sure}the answers do not get there${whole(last)}: ${last.exchange ? exchangeText(last.exchange) : 'the request'} is repeated ${countText(Math.max(0, attempts - 1), 'time')}`,
     because: [
       ...(last.exchange?.response ? [`${FrameText(last.exchange.response)}: ${b} answers.`] : []),
-      `After that ${a} sends the same again, ${countText(last.exchange?.repeatsAfterAnswer ?? 0, 'time')}: the answer is lost behind this place, or a firewall of ${a} drops it.`,
+      ...piecesOfAnswer(last),
+      ...(isCutBefore(last)
+        ? [
+            `${a} sends the same again, ${countText(Math.max(0, attempts - 1), 'time')}: it cannot put an answer together of which a part is missing.`,
+          ]
+        : [
+            `After that ${a} sends the same again, ${countText(last.exchange?.repeatsAfterAnswer ?? 0, 'time')}: the answer is lost behind this place, or a firewall of ${a} drops it.`,
+          ]),
     ],
     ruledOut: [`A dead peer: ${b} answers.`],
     remedies: [
+      ...((last.exchange?.answerPieces.ipFragments ?? 0) > 0 ? FRAGMENT_REMEDIES : []),
       {
         text: `At ${a}: do the answers arrive, and does a firewall drop them`,
         commands: ["tcpdump -ni any 'udp port 500 or udp port 4500'", 'nft list ruleset'],
@@ -303,11 +324,18 @@ const TELL: Record<IkeFailures['cause'], Teller> = {
     remedies: identityRemedies(session, a, b),
   }),
 
-  'auth-unanswered': ({ a, b, last, attempts }) => ({
+  'auth-unanswered': ({ a, b, last, attempts, session }) => ({
     title: (sure) =>
-      `${b} ${sure}does not get the ${last.exchange ? exchangeText(last.exchange) : 'second request'} of ${a} (${countText(attempts, 'request')} without an answer)`,
-    because: [`What came before was answered. This request is ${requestText(last)}, and no answer comes.`],
-    ruledOut: ['A wrong secret or identity: that is answered.'],
+      `${b} ${sure}does not get the ${last.exchange ? exchangeText(last.exchange) : 'second request'} of ${a}${isHeard(session) ? '' : ', or is off'} (${countText(attempts, 'request')} without an answer)`,
+    because: [
+      isHeard(session)
+        ? `What came before was answered. This request is ${requestText(last)}, and no answer comes.`
+        : `Nothing of ${b} is seen in this capture. The request is ${requestText(last)}: ${b} is off by now, or that port is blocked on the way.`,
+      ...(isHeard(session) && last.exchange?.ports.destination === NAT_T_PORT && !session.hearsNatT
+        ? [`Nothing of ${b} comes from port ${NAT_T_PORT}: packets of this size are lost, or the port is blocked on the way.`]
+        : []),
+    ],
+    ruledOut: session.version === 2 ? ['A wrong secret or identity: that is answered.'] : [],
     remedies: [
       {
         text: `At ${b}: does it arrive. If it does, its log says what happens to it; if not, something between drops packets of this size or port`,
@@ -356,6 +384,66 @@ const lastWord = ({ exchange }: IkeFailure, attempts: number): string =>
   exchange?.step === 1
     ? `the answer of aggressive mode comes ${countText(attempts, 'time')}, and is not taken`
     : `${exchange ? exchangeText(exchange) : 'message 5'} is sent ${countText(attempts, 'time')} and not answered`;
+
+const NAT_T_PORT = 4500;
+
+/** So that nothing has to pass in IP fragments. */
+const FRAGMENT_REMEDIES: readonly Remedy[] = [
+  {
+    text: 'Let IKE cut its messages itself, at both ends (RFC 7383). strongSwan: in the connection of swanctl.conf, then reload; libreswan: in the conn',
+    commands: ['fragmentation = yes', 'swanctl --load-all', 'fragmentation=yes'],
+  },
+  {
+    text: 'Smaller pieces, where the path is narrow (strongswan.conf: charon.fragment_size); smaller certificates (ECDSA, no chain) or a secret instead of them make it small too',
+    commands: ['fragment_size = 1200'],
+  },
+];
+
+/** The right address answers, from a port that was not asked. */
+const isOtherPort = ({ answeredFrom, responder }: IkeSession): boolean => answeredFrom.every(({ from }) => from.ip === responder.ip);
+
+const portRemedies = (a: string, b: string): Remedy[] => [
+  {
+    text: `At the NAT or load balancer before ${b}: answers must leave with the port that was asked. Do its rules turn both ways (DNAT, not SNAT to another port), and does connection tracking know the request`,
+    commands: [`conntrack -L -p udp | grep ${a}`, 'nft list ruleset | grep -E "dnat|snat|masquerade"'],
+  },
+];
+
+/** IP fragments, or fragments of IKE, of the answer were lost before they came by here. */
+const isCutBefore = (failure: IkeFailure): boolean => missingPieces(failure).length > 0 || isFirstAlone(failure);
+
+/** The first IP fragments of answers are seen, the last ones never. */
+const isFirstAlone = ({ exchange }: IkeFailure): boolean =>
+  exchange !== null && exchange.answerPieces.ipFragments > 0 && exchange.answerPieces.lastFragments === 0;
+
+/** Of fragments of IKE; beyond those that are counted nothing is known. */
+function missingPieces({ exchange }: IkeFailure): number[] {
+  const { ikeFragments = 0, seen = 0 } = exchange?.answerPieces ?? {};
+  if (ikeFragments > 31) return [];
+  return Array.from({ length: ikeFragments }, (_, i) => i + 1).filter((number) => (seen & (1 << (number - 1))) === 0);
+}
+
+const whole = (failure: IkeFailure): string => (isCutBefore(failure) ? ' as a whole' : '');
+
+/** How large the answer is, in how many pieces it comes, and which of them are missing. */
+function piecesOfAnswer(failure: IkeFailure): string[] {
+  const { exchange } = failure;
+  if (!exchange) return [];
+  const { largestPacket, ipFragments, ikeFragments } = exchange.answerPieces;
+  const missing = missingPieces(failure);
+  if (ikeFragments > 1) {
+    const said = `The answer comes in ${countText(ikeFragments, 'fragment')} of IKE`;
+    return [
+      missing.length > 0
+        ? `${said}, of which number ${listText(missing.map(String))} ${missing.length === 1 ? 'is' : 'are'} never seen here.`
+        : `${said}.`,
+    ];
+  }
+  if (ipFragments === 0) return [];
+  const said = `The answer is a packet of ${largestPacket} octets, in IP fragments, not in fragments of IKE (RFC 7383)`;
+  if (isFirstAlone(failure)) return [`${said}. Only first fragments are seen here, never the last ones: they are lost before this place.`];
+  return [`${said}. Firewalls and NAT devices often drop IP fragments.`];
+}
 
 /** Its size and port, and in how many fragments of IKE it comes. */
 function requestText({ exchange }: IkeFailure): string {

@@ -43,7 +43,7 @@ export const ipsecOneWay: FindingKind<OneWayDetails> = {
     'or are dropped: ESP is neither TCP nor UDP, and some firewalls let IKE pass and not ESP.',
   provenBy: [
     `${SILENT_PACKETS} packets of ESP or AH one way, for ${SILENT_SEC} s or longer, and none the other way under whatever SPI; both directions are seen here at other times, or of IKE.`,
-    'And either what is inside can be read and needs answers (TCP, echo requests), or the sequence numbers show, once it is heard again, that the silent end sent all the while.',
+    'And either what is inside can be read and needs answers (TCP, echo requests) of more than one host, or the sequence numbers show, once it is heard again, that the silent end sent all the while, about as much as fits that time.',
     'Where neither is so, it is only possible: encryption hides whether what is inside needs an answer.',
   ],
   seenFrom: [
@@ -54,6 +54,8 @@ export const ipsecOneWay: FindingKind<OneWayDetails> = {
     'One-way UDP or multicast inside: syslog, flow records, video. Nobody can tell it from a fault as long as it is encrypted (possible).',
     'New keys: both SPIs change, and the new pair carries both ways.',
     'A standby tunnel that carries only keepalives.',
+    'A single host inside that is off, and is asked again and again (possible).',
+    'A cluster that fails over: its sequence numbers jump on, without packets between.',
     'The same packets before and after a NAT.',
   ],
   remedies: [
@@ -67,9 +69,16 @@ export const ipsecOneWay: FindingKind<OneWayDetails> = {
 
 /** Of packets that can be read so many need an answer before its absence means something. */
 const FEWEST_NEEDING = 10;
-/** A gap of its sequence numbers that a sender really sent: a cluster that fails over jumps by thousands. */
+/** A gap of its sequence numbers that a sender really sent: a cluster that fails over jumps ahead, by hundreds or thousands. */
 const FEWEST_MISSED = 5;
-const MOST_MISSED_EACH = 10;
+/** Who answers sends about as much as it gets. */
+const MOST_MISSED_EACH = 2;
+/** Or as much as before, if that was long enough to know how much it sends. */
+const MOST_OF_RATE = 3;
+const FEWEST_FOR_RATE = 20;
+const FEWEST_SEC_FOR_RATE = 5;
+/** Who sent less before was hardly talking. */
+const FEWEST_BEFORE = 3;
 
 /** Tunnels of which one end is not heard. */
 function oneWayTunnels(knowledge: Knowledge): Draft<OneWayDetails>[] {
@@ -95,9 +104,9 @@ function judgeOneWay(silence: Silence, knowledge: Knowledge): Draft<OneWayDetail
   const elsewhere = associations.heardFromElsewhere(source, destination, first.at, last.at);
   // Of a place that only one direction passes nothing can be said.
   if (before === 0 && recovered === null && !ike && !elsewhere) return undefined;
-  const isMissed = silence.missed >= FEWEST_MISSED && silence.missed <= packets * MOST_MISSED_EACH;
+  const isMissed = silence.missed >= FEWEST_MISSED && before >= FEWEST_BEFORE && silence.missed <= mostMissed(silence, knowledge);
   const missed = isMissed ? silence.missed : 0;
-  const isProven = isMissed || needing >= FEWEST_NEEDING;
+  const isProven = isMissed || (needing >= FEWEST_NEEDING && silence.asksSeveral);
   const sure: Confidence = isProven ? 'likely' : 'possible';
   const confidence = drops ? lessSure(sure) : sure;
   const association = associations.list.find(
@@ -136,7 +145,7 @@ function judgeOneWay(silence: Silence, knowledge: Knowledge): Draft<OneWayDetail
       ...bothSeen(silence, ike),
       ...(needing > 0
         ? [
-            `What is inside can be read: ${countText(needing, 'packet')} of it ${needing === 1 ? 'needs' : 'need'} an answer (TCP, echo requests).`,
+            `What is inside can be read: ${countText(needing, 'packet')} of it ${needing === 1 ? 'needs' : 'need'} an answer (TCP, echo requests)${silence.asksSeveral ? '' : ', all of one host inside, which may be off'}.`,
           ]
         : []),
       ...(recovered && missed > 0
@@ -162,6 +171,19 @@ function judgeOneWay(silence: Silence, knowledge: Knowledge): Draft<OneWayDetail
     ],
     remedies: remediesFor(source, destination, association, isProven),
   };
+}
+
+/** So many packets the silent end may have sent meanwhile: as many as it got, or by the rate at which it sent before. */
+function mostMissed({ source, destination, path, packets, before, first, last }: Silence, { associations }: Knowledge): number {
+  const byPackets = packets * MOST_MISSED_EACH;
+  const since = Math.min(
+    ...associations.list
+      .filter((each) => each.source.ip === destination && each.destination.ip === source && each.path === path)
+      .map((each) => each.first.at),
+  );
+  const span = first.at - since;
+  if (before < FEWEST_FOR_RATE || span < FEWEST_SEC_FOR_RATE) return byPackets;
+  return Math.max(byPackets, (before / span) * (last.at - first.at) * MOST_OF_RATE);
 }
 
 /** The packets come in at the capturing host, and do not leave it again, not with another address (NAT) either. */

@@ -1,7 +1,7 @@
 import { endpointText } from '../net/ip.ts';
 import { Evidence } from '../track/evidence.ts';
 import type { Stamp } from '../track/stamp.ts';
-import type { TcpConnection, TcpSighting } from '../track/tcp/connection.ts';
+import type { TcpConnection, TcpSighting, TooBig } from '../track/tcp/connection.ts';
 import { directionOf, headersOf } from './black-holes.ts';
 import type { Draft, FindingKind } from './kind.ts';
 import { ALLOW_ICMP, captureMore, clampRemedies } from './mtu-remedies.ts';
@@ -68,7 +68,9 @@ export const mssNotClamped: FindingKind<MssNotClampedDetails> = {
   looksLike: [
     'It is clamped on the way: 1460 before the tunnel, less in it or behind it.',
     'The other end sends no more than its own, smaller MSS.',
-    'A tunnel over a path that carries larger packets: 1500 octets fit inside (VXLAN, GENEVE, GTP-U and MPLS in networks of their own are not looked at).',
+    'A tunnel over a path that carries larger packets: 1500 octets fit inside (VXLAN, GENEVE, GTP-U and MPLS in networks of their own are not looked at), or both ends have jumbo frames.',
+    'A narrow place behind the tunnel: its ICMP error comes through the tunnel.',
+    'OpenVPN by TCP: what is too large for a packet goes in two.',
     'The tunnel takes large packets and sends them as fragments: tunnel-fragmentation.',
   ],
   remedies: [...clampRemedies({ tunnel: null, mss: 1360 }), ALLOW_ICMP],
@@ -109,7 +111,7 @@ export function unclamped(paths: Paths, holes: ReadonlyMap<string, string>): { k
   const byTunnel = new Map<string, Map<string, Crossing[]>>();
   const carried = carriedIn(paths);
   for (const connection of paths.connections) {
-    const crossing = crossingOf(connection, paths, carried);
+    const crossing = crossingOf(connection, paths, carried, holes);
     if (!crossing) continue;
     const tunnel = tunnelKey(crossing);
     const pairs = byTunnel.get(tunnel) ?? new Map<string, Crossing[]>();
@@ -127,11 +129,15 @@ export function unclamped(paths: Paths, holes: ReadonlyMap<string, string>): { k
 const tunnelKey = ({ connection, tunnel }: Crossing): string =>
   `${connection.path} ${tunnel.protocol} ${tunnel.interface?.index ?? ''} ${tunnel.a} ${tunnel.b}`;
 
-/** The least MTU that ICMP errors about a connection name. */
-function namedMtu({ tooBig }: TcpConnection): number | undefined {
-  const mtus = tooBig.filter(({ fits, mtu }) => fits && mtu > 0).map(({ mtu }) => mtu);
+/** The least MTU that ICMP errors about a connection name, of those that came from outside of the tunnel: what came through it is about a place behind. */
+function namedMtu({ tooBig }: TcpConnection, sighting: TcpSighting): number | undefined {
+  const behind = new Set(tooBig.filter((error) => cameThrough(error, sighting)).map(({ from }) => from));
+  const mtus = tooBig.filter(({ fits, mtu, from }) => fits && mtu > 0 && !behind.has(from)).map(({ mtu }) => mtu);
   return mtus.length === 0 ? undefined : Math.min(...mtus);
 }
+
+const cameThrough = (error: TooBig, { path, interfaceId }: TcpSighting): boolean =>
+  error.path === path && (path !== 0 || error.interfaceId === interfaceId);
 
 /** Octets of the largest packet that was seen in each tunnel: what its device takes. */
 function carriedIn({ connections }: Paths): ReadonlyMap<string, number> {
@@ -148,19 +154,26 @@ function carriedIn({ connections }: Paths): ReadonlyMap<string, number> {
 
 const placeKey = ({ interfaceId, path, tunnelId }: TcpSighting): string => `${interfaceId} ${path} ${tunnelId}`;
 
-function crossingOf(connection: TcpConnection, paths: Paths, carried: ReadonlyMap<string, number>): Crossing | undefined {
+function crossingOf(
+  connection: TcpConnection,
+  paths: Paths,
+  carried: ReadonlyMap<string, number>,
+  holes: ReadonlyMap<string, string>,
+): Crossing | undefined {
   if (!connection.hasSyn) return undefined;
   const found: Crossing[] = [];
   for (const placed of tunnelsOf(connection, paths)) {
     const { sighting, tunnel } = placed;
     if (tunnel.protocol !== null && ROOMY.has(tunnel.protocol)) continue;
-    const room = roomOf(placed, namedMtu(connection));
+    const room = roomOf(placed, namedMtu(connection, sighting));
     // It takes more than it has room for: it sends fragments, or the path outside carries more than 1500 octets.
-    if (!room || (room.fitsBy === 'tunnel' && (carried.get(placeKey(sighting)) ?? 0) > room.fits)) continue;
+    if (!room || (room.fitsBy === 'tunnel' && (placed.isCut || (carried.get(placeKey(sighting)) ?? 0) > room.fits))) continue;
     for (const ofA of [true, false]) {
       const mss = crossingMss(connection, sighting, ofA);
       const stamp = ofA ? sighting.synOfA : sighting.synOfB;
       if (mss === null || stamp === null || mss + headersOf(connection) <= room.fits) continue;
+      // Both ends have jumbo frames, and so has what is between them, as long as nothing shows the contrary.
+      if (room.fitsBy === 'tunnel' && mss + headersOf(connection) > USUAL_MTU && !holes.has(pairKey(connection))) continue;
       // What the other end sent was as large, and was acknowledged: it fits.
       if (directionOf(sighting, !ofA).largestAcked > room.fits) continue;
       found.push({ connection, ofA, mss, stamp, tunnel, ...room });
@@ -216,7 +229,7 @@ function draftOf(crossings: readonly Crossing[], total: number, pairs: number): 
       mss,
       from: from.ip,
       tunnel,
-      fits,
+      fits: safe,
       fitsBy,
       suggestedMss,
       connections: crossings.length,

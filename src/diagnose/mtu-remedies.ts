@@ -53,6 +53,21 @@ export const ALLOW_ICMP: Remedy = {
   ],
 };
 
+/** For a host that gets the errors and goes on with packets that are too large. */
+export const heedIcmp = (isV6: boolean): Remedy => ({
+  text: 'On this host, if it is the sender: let the errors in (its card gets them, its own firewall drops them), and see that it is set to heed them; the names of tables and chains are yours',
+  commands: isV6
+    ? [
+        'nft insert rule inet filter input icmpv6 type packet-too-big accept',
+        'ip6tables -I INPUT -p icmpv6 --icmpv6-type packet-too-big -j ACCEPT',
+      ]
+    : [
+        'nft insert rule inet filter input icmp type destination-unreachable icmp code frag-needed accept',
+        'iptables -I INPUT -p icmp --icmp-type fragmentation-needed -j ACCEPT',
+        'sysctl net.ipv4.ip_no_pmtu_disc net.ipv4.route.min_pmtu',
+      ],
+});
+
 export const PROBING: Remedy = {
   text: 'At the sender, as long as the path cannot be mended: let TCP find out itself what gets through (RFC 4821)',
   commands: ['sysctl -w net.ipv4.tcp_mtu_probing=1'],

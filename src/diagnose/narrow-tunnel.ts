@@ -1,8 +1,10 @@
 import type { Link } from '../context/host.ts';
 import type { InterfaceName } from '../track/interfaces.ts';
 import type { TcpConnection, TcpSighting } from '../track/tcp/connection.ts';
+import { isSightedOn } from '../track/tunnels/sightings.ts';
 import type { Tunnel, TunnelProtocol } from '../track/tunnels/tunnel.ts';
 import { encapsulationName, innermostOf, pathAround } from '../wire/encapsulation.ts';
+import { ARPHRD_IP6GRE, ARPHRD_IPGRE, ARPHRD_RAWIP, ARPHRD_SIT, ARPHRD_TUNNEL, ARPHRD_TUNNEL6 } from '../wire/layer3.ts';
 import type { Schema } from './kind.ts';
 import type { Knowledge } from './knowledge.ts';
 import { interfaceName, numberOrNull, object, textOrNull } from './schemas.ts';
@@ -40,6 +42,8 @@ export interface PlacedTunnel {
   tunnel: NarrowTunnel;
   /** Octets of an IP packet beyond which nothing fits, whatever is hidden, over a path of 1500 octets; null where the path seems to carry more, or it is not known. */
   mostFits: number | null;
+  /** Some of its packets came in fragments: what is too large is cut outside. */
+  isCut: boolean;
 }
 
 export const tunnelSchema: Schema = {
@@ -73,7 +77,7 @@ export function tunnelAt(sighting: TcpSighting, { knowledge, tunnels }: Paths): 
   }
   if (!isLayer3) return undefined;
   const link = linkOf(sighting, knowledge);
-  const carriers = carriersOf(link, tunnels);
+  const carriers = carriersOf(sighting, link, knowledge, tunnels);
   const [protocol, ...others] = new Set(carriers.map((each) => each.protocol));
   const isOne = protocol !== undefined && others.length === 0;
   return placed(sighting, isOne ? protocol : null, isOne ? carriers : [], link, nameOf(sighting, knowledge));
@@ -86,9 +90,35 @@ export const tunnelsOf = ({ sightings }: TcpConnection, paths: Paths): PlacedTun
 /** What carries the packets of a tun device is encrypted as a rule: tunnels that are seen by their flow, not by what is inside. */
 const OPAQUE: ReadonlySet<TunnelProtocol> = new Set(['wireguard', 'openvpn', 'esp', 'nat-t', 'tinc']);
 
-/** Tunnels outside of all others, which may be what the device sends by: one kind of them, or several where nothing tells which. */
-function carriersOf(link: Link | undefined, tunnels: readonly Tunnel[]): Tunnel[] {
-  const opaque = tunnels.filter(({ protocol, path }) => path === 0 && OPAQUE.has(protocol));
+const IPSEC: ReadonlySet<TunnelProtocol> = new Set(['esp', 'nat-t']);
+const IP_IN_IP: ReadonlySet<TunnelProtocol> = new Set(['ipip', 'sit', '4in6', '6in6']);
+const NOTHING: ReadonlySet<TunnelProtocol> = new Set();
+
+/** What may carry the packets of a device of such a kind (ARPHRD_), as far as it is not in the clear: a modem has no tunnel, and VTI of IPsec looks like IPIP. */
+function opaqueOf(hardware: number, tunnels: readonly Tunnel[]): ReadonlySet<TunnelProtocol> {
+  switch (hardware) {
+    case ARPHRD_RAWIP:
+    case ARPHRD_SIT:
+    case ARPHRD_IPGRE:
+    case ARPHRD_IP6GRE:
+      return NOTHING;
+    case ARPHRD_TUNNEL:
+    case ARPHRD_TUNNEL6:
+      return tunnels.some(({ protocol }) => IP_IN_IP.has(protocol)) ? NOTHING : IPSEC;
+    default:
+      return OPAQUE;
+  }
+}
+
+/**
+ * Tunnels outside of all others, which may be what the device sends by: one kind of them, or several where nothing tells which. What goes by the device itself, or passes
+ * through the host on its way between others, is carried by something else.
+ */
+function carriersOf({ interfaceId }: TcpSighting, link: Link | undefined, { interfaces }: Knowledge, tunnels: readonly Tunnel[]): Tunnel[] {
+  const possible = opaqueOf(interfaces.list[interfaceId]?.hardware ?? -1, tunnels);
+  const opaque = tunnels.filter(
+    ({ protocol, path, sighted, isPassedOn }) => path === 0 && possible.has(protocol) && !isPassedOn && !isSightedOn(sighted, interfaceId),
+  );
   if (link?.kind === 'wireguard') return opaque.filter(({ protocol }) => protocol === 'wireguard');
   if (link?.kind === 'ovpn' || link?.kind === 'ovpn-dco') return opaque.filter(({ protocol }) => protocol === 'openvpn');
   return opaque;
@@ -118,6 +148,7 @@ function placed(
       assumed: narrowest?.assumed ?? null,
     },
     mostFits: most.length === 0 || most.includes(Number.POSITIVE_INFINITY) ? null : Math.max(...most),
+    isCut: tunnels.some(({ fragmented }) => fragmented > 0),
   };
 }
 
@@ -131,8 +162,8 @@ const LEAST_OPENVPN = 8 + 1 + 4 + 16;
 const UDP = 8;
 
 /** What fits at most: large packets in one piece are a card's giants, or those of a path that carries more than 1500 octets. */
-function mostFitting({ protocol, innerMtu, assumed, over, overheadOutside, isOffloaded }: Tunnel): number {
-  if (isOffloaded) return Number.POSITIVE_INFINITY;
+function mostFitting({ protocol, innerMtu, assumed, over, overheadOutside, isOffloaded, isOverTcp }: Tunnel): number {
+  if (isOffloaded || isOverTcp) return Number.POSITIVE_INFINITY;
   if (innerMtu !== null && assumed === null) return innerMtu;
   const room = over === null ? Number.POSITIVE_INFINITY : USUAL_MTU - overheadOutside - (over === 4 ? 20 : 40);
   switch (protocol) {

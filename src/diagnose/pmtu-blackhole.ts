@@ -1,3 +1,4 @@
+import { Direction } from '../frame.ts';
 import { compareIps, type Endpoint, endpointText, isIpv6Text } from '../net/ip.ts';
 import { Evidence } from '../track/evidence.ts';
 import type { TcpConnection, TooBig } from '../track/tcp/connection.ts';
@@ -15,7 +16,7 @@ import {
 } from './black-holes.ts';
 import { type Draft, type FindingKind, lessSure, type Remedy, type Severity, type Subject } from './kind.ts';
 import type { Knowledge } from './knowledge.ts';
-import { ALLOW_ICMP, blackHoleRemedies, captureMore, clampRemedies, GRE_PMTUDISC, mssfix, PROBING } from './mtu-remedies.ts';
+import { ALLOW_ICMP, blackHoleRemedies, captureMore, clampRemedies, GRE_PMTUDISC, heedIcmp, mssfix, PROBING } from './mtu-remedies.ts';
 import {
   arithmeticText,
   deviceText,
@@ -28,6 +29,7 @@ import {
   tunnelText,
   USUAL_MTU,
 } from './narrow-tunnel.ts';
+import { waysOf, weighed } from './other-connections.ts';
 import { count, object, oneOf, text, truth } from './schemas.ts';
 import { countText, durationText, FrameText, frameText, listText } from './text.ts';
 
@@ -49,7 +51,7 @@ export interface BlackHoleDetails {
   suggestedMss: number;
   /** What the suggestion rests on. */
   suggestedBy: 'icmp' | 'device' | 'tunnel' | 'guess';
-  /** Connections between the same two hosts and the same port in which it happens. */
+  /** Connections between the same two hosts in which it happens. */
   connections: number;
   /** In the end the octets arrived, in smaller packets. */
   recovered: boolean;
@@ -83,7 +85,7 @@ export const pmtuBlackhole: FindingKind<BlackHoleDetails> = {
     'The same full segment (not to be fragmented) is sent three times and more, ever more seldom, and is never acknowledged; nothing of that size ever was in that direction; smaller packets pass, ' +
       'and the receiver is alive. No ICMP that tells it is heeded: likely.',
     'At a router or at the head of the tunnel: the large packet comes in and leaves by no interface, smaller ones do; the ICMP about it leaves, and the sender goes on with the same size: certain.',
-    'At the receiver: all that is missing is full segments, and the sender lives: possible, for whether they were sent is not seen.',
+    'At the receiver: all that is missing is full segments, and the sender lives, or several are missing in a row: possible, for whether they were sent is not seen.',
   ],
   seenFrom: [
     'The sender, and everything between it and the narrow place.',
@@ -92,6 +94,7 @@ export const pmtuBlackhole: FindingKind<BlackHoleDetails> = {
     'Only TCP shows it: UDP and QUIC that are too large vanish without a trace.',
   ],
   looksLike: [
+    'An outage of one direction: acknowledgments get lost too, so the receiver repeats what was acknowledged (its FIN), or small segments of other connections are stuck at the same time.',
     'Random loss: small packets are lost as well, and large ones get through at the next try.',
     'Path MTU discovery at work: the ICMP arrives, the sender goes on with smaller packets.',
     'The receiver is gone, or an outage: nothing of it comes any more; or packets of that size were acknowledged before.',
@@ -120,7 +123,7 @@ export const pmtuBlackhole: FindingKind<BlackHoleDetails> = {
   ],
 };
 
-/** A black hole, with the other connections between the same two hosts that show it too. */
+/** Black holes from one host to another. */
 interface Group {
   /** The first one in time, which names it. */
   first: BlackHole;
@@ -129,55 +132,88 @@ interface Group {
   all: BlackHole[];
 }
 
-/** All black holes: one for each pair of hosts and port, whatever port the client chose for a connection. */
-export function blackHoles(paths: Paths): { key: string; isBgp: boolean; draft: Draft<BlackHoleDetails> }[] {
+/** A group that is told, with those that are not, because enough of the same sender or receiver are. */
+interface Told {
+  group: Group;
+  untold: Group[];
+}
+
+/** What becomes a finding. */
+export interface ToldBlackHole {
+  /** `pairKey` of its connections. */
+  keys: string[];
+  isBgp: boolean;
+  hole: BlackHole;
+  draft: Draft<BlackHoleDetails>;
+}
+
+/** Findings of one sender or receiver: who has a hundred clients behind one narrow place has one cause. */
+const MOST_A_HOST = 4;
+
+/** All black holes: one for each host and the one that it sends to, whatever the ports, at most so many of one host. */
+export function blackHoles(paths: Paths): ToldBlackHole[] {
+  const found = paths.connections.flatMap((connection) => blackHoleOf(connection) ?? []);
+  const ways = waysOf(found, paths);
   const groups = new Map<string, Group>();
-  const { connections } = paths;
-  const largest = largestAcked(connections);
-  for (const connection of connections) {
-    const hole = blackHoleOf(connection);
-    if (!hole || isCarriedElsewhere(hole, largest)) continue;
-    const key = pairKey(connection);
+  for (const each of found) {
+    const hole = weighed(each, ways);
+    if (!hole) continue;
+    const key = `${hole.connection.path} ${senderOf(hole).ip} ${receiverOf(hole).ip} ${isBgp(hole.connection)}`;
     const group = groups.get(key);
     if (!group) groups.set(key, { first: hole, told: hole, all: [hole] });
     else {
       group.all.push(hole);
       if (rank(hole) < rank(group.told)) group.told = hole;
-      if (connection.first.at < group.first.connection.first.at) group.first = hole;
+      if (hole.connection.first.at < group.first.connection.first.at) group.first = hole;
     }
   }
-  return [...groups].map(([key, group]) => ({ key, isBgp: isBgp(group.told.connection), draft: draftOf(group, paths) }));
+  return toldOf([...groups.values()]).map(({ group, untold }) => ({
+    keys: [...new Set(group.all.map(({ connection }) => pairKey(connection)))],
+    isBgp: isBgp(group.told.connection),
+    hole: group.told,
+    draft: draftOf(group, untold, paths),
+  }));
 }
 
 /** What connections have in common that a client makes one after the other. */
 export const pairKey = ({ path, a, b }: TcpConnection): string => `${path} ${a.ip} ${b.ip} ${b.port}`;
 
-/** Octets of the largest packet that was acknowledged between two addresses, with the connection. */
-function largestAcked(connections: readonly TcpConnection[]): Map<string, { size: number; connection: TcpConnection }> {
-  const largest = new Map<string, { size: number; connection: TcpConnection }>();
-  for (const connection of connections) {
-    for (const ofA of [true, false]) {
-      const size = Math.max(...connection.sightings.map((each) => directionOf(each, ofA).largestAcked));
-      const key = wayKey(connection, ofA);
-      const known = largest.get(key);
-      if (!known || size > known.size) largest.set(key, { size, connection });
+/** The surest ones first. */
+function toldOf(groups: readonly Group[]): Told[] {
+  const ofHost = new Map<string, Told[]>();
+  const told: Told[] = [];
+  for (const group of [...groups].sort((x, y) => rank(x.told) - rank(y.told))) {
+    const { connection } = group.told;
+    const hosts = [`from ${connection.path} ${senderOf(group.told).ip}`, `to ${connection.path} ${receiverOf(group.told).ip}`];
+    const crowd = hosts.map((host) => ofHost.get(host) ?? []).find(({ length }) => length >= MOST_A_HOST);
+    // A BGP session has a story of its own.
+    if (crowd && !isBgp(connection)) {
+      crowd[0]?.untold.push(group);
+      continue;
     }
+    const entry = { group, untold: [] };
+    told.push(entry);
+    for (const host of hosts) ofHost.set(host, [...(ofHost.get(host) ?? []), entry]);
   }
-  return largest;
+  return told;
 }
 
-const wayKey = ({ path, a, b }: TcpConnection, ofA: boolean): string => (ofA ? `${path} ${a.ip} ${b.ip}` : `${path} ${b.ip} ${a.ip}`);
+/** Sightings of one packet on both sides of a NAT are no further apart. */
+const NAT_SEC = 0.1;
 
-/** At the same time packets of that size get through between the same two hosts: it is not the path. */
-function isCarriedElsewhere({ connection, ofA, size }: BlackHole, largest: ReturnType<typeof largestAcked>): boolean {
-  const other = largest.get(wayKey(connection, ofA));
+/** Whether both are the same packets, on two sides of a NAT: it keeps sequence numbers, and one end's address and port. */
+export function isSamePackets(x: BlackHole, y: BlackHole): boolean {
+  if (x.proof.kind === 'missing' || y.proof.kind === 'missing') return false;
+  const [one, other] = [x.proof.stuck, y.proof.stuck];
   return (
-    other !== undefined &&
-    other.size >= size &&
-    other.connection.first.at <= connection.last.at &&
-    other.connection.last.at >= connection.first.at
+    one.seq === other.seq &&
+    one.length === other.length &&
+    Math.abs(one.first.at - other.first.at) < NAT_SEC &&
+    (isSameEnd(senderOf(x), senderOf(y)) || isSameEnd(receiverOf(x), receiverOf(y)))
   );
 }
+
+const isSameEnd = (x: Endpoint, y: Endpoint): boolean => x.ip === y.ip && x.port === y.port;
 
 /** Both ends, the lower one first. */
 export function connectionSubject({ a, b }: TcpConnection): Subject {
@@ -192,7 +228,7 @@ const isBgp = ({ a, b }: TcpConnection): boolean => a.port === BGP_PORT || b.por
 const senderOf = ({ connection, ofA }: BlackHole): Endpoint => (ofA ? connection.a : connection.b);
 const receiverOf = ({ connection, ofA }: BlackHole): Endpoint => (ofA ? connection.b : connection.a);
 
-function draftOf({ first, told, all }: Group, paths: Paths): Draft<BlackHoleDetails> {
+function draftOf({ first, told, all }: Group, untold: readonly Group[], paths: Paths): Draft<BlackHoleDetails> {
   const { knowledge } = paths;
   const { connection, proof } = told;
   const tunnel = tunnelOf(told, paths);
@@ -211,7 +247,7 @@ function draftOf({ first, told, all }: Group, paths: Paths): Draft<BlackHoleDeta
     path: first.connection.path,
     severity,
     confidence,
-    title: titleOf(told, confidence, error),
+    title: `${titleOf(told, confidence, error)}${untold.length === 0 ? '' : ` (and between ${countText(untold.length, 'other pair')} of hosts)`}`,
     details: {
       stuckSize: told.size,
       largestPassed: told.passed,
@@ -236,6 +272,7 @@ function draftOf({ first, told, all }: Group, paths: Paths): Draft<BlackHoleDeta
       ...bracket(told),
       ...(tunnel ? arithmetic(told, tunnel) : []),
       advice.sentence,
+      ...(told.doubt === null ? [] : [told.doubt]),
       ...(isBgp(connection)
         ? [
             'It is a BGP session: what waits behind the large packet waits with it, KEEPALIVEs too, so the hold timer of the other side ends the session, and all begins anew.',
@@ -243,7 +280,12 @@ function draftOf({ first, told, all }: Group, paths: Paths): Draft<BlackHoleDeta
         : []),
       ...(all.length > 1
         ? [
-            `${countText(all.length, 'connection')} between these two hosts and this port show it; told is ${endpointText(connection.a)} to ${endpointText(connection.b)}.`,
+            `${countText(all.length, 'connection')} between these two hosts show it; told is ${endpointText(connection.a)} to ${endpointText(connection.b)}.`,
+          ]
+        : []),
+      ...(untold.length > 0
+        ? [
+            `The same is so between ${countText(untold.length, 'other pair')} of hosts, which are not told by themselves: ${pairsText(untold)}. One narrow place may be the cause of all.`,
           ]
         : []),
     ],
@@ -251,6 +293,37 @@ function draftOf({ first, told, all }: Group, paths: Paths): Draft<BlackHoleDeta
     remedies: remediesOf(told, tunnel, advice, confidence),
   };
 }
+
+/** The first ones by name. */
+const pairsText = (groups: readonly Group[]): string =>
+  listText([
+    ...groups.slice(0, MOST_A_HOST).map(({ told }) => `${senderOf(told).ip} to ${receiverOf(told).ip}`),
+    ...(groups.length > MOST_A_HOST ? [`${groups.length - MOST_A_HOST} more`] : []),
+  ]);
+
+/** Where errors that fit and are not heeded get lost, as far as it is seen: at this host, which sends itself, or passes packets on. */
+type LostAt = 'sender' | 'router' | 'unknown';
+
+function lostAt({ connection, ofA, proof }: BlackHole): LostAt {
+  if (proof.kind === 'missing' || proof.cause !== 'icmp-filtered') return 'unknown';
+  if (!proof.unheeded.every(({ direction }) => direction === Direction.In)) return 'unknown';
+  // Directions of what `a` sends; what `b` sends goes the other way.
+  const comesIn = connection.sightings.some(({ directionOfA }) => directionOfA === (ofA ? Direction.In : Direction.Out));
+  return comesIn ? 'router' : 'sender';
+}
+
+const LOST_TITLE: Readonly<Record<LostAt, string>> = {
+  sender: 'comes in here and is not heeded',
+  router: 'comes in here and is not passed on',
+  unknown: 'does not reach the sender',
+};
+
+const LOST: Readonly<Record<LostAt, string>> = {
+  sender:
+    'the error comes in here. If this host is the sender, its own firewall drops it (input), or it is set not to heed it; if it passes packets on, it drops it itself (forward)',
+  router: 'the error comes in here and does not leave again: this host drops it itself, by its firewall as a rule (forward)',
+  unknown: 'the error gets lost behind this place, or is not heeded',
+};
 
 function titleOf(hole: BlackHole, confidence: BlackHole['confidence'], error: TooBig | undefined): string {
   const what = `Packets of ${hole.size} octets from ${senderOf(hole).ip} to ${endpointText(receiverOf(hole))}`;
@@ -263,7 +336,7 @@ function titleOf(hole: BlackHole, confidence: BlackHole['confidence'], error: To
   const words = confidence === 'certain' ? 'vanish' : confidence === 'likely' ? 'very probably vanish' : 'possibly vanish';
   const why =
     cause === 'icmp-filtered' && error
-      ? `the ICMP that says ${error.mtu} does not reach the sender`
+      ? `the ICMP that says ${error.mtu} ${LOST_TITLE[lostAt(hole)]}`
       : cause === 'icmp-does-not-match'
         ? 'the ICMP that says so does not match the connection'
         : 'and no ICMP says so';
@@ -310,7 +383,7 @@ function repetition(hole: BlackHole, { stuck, leftOut, unheeded, cause }: Repeat
     ...(error && cause === 'icmp-filtered'
       ? [
           `${FrameText(error.stamp)}: ${error.from} tells ${error.to} that a packet of ${error.quotedSize} octets is too large, ${error.mtu > 0 ? `${error.mtu} fit` : 'without saying what fits'}. ` +
-            `The sender goes on with ${stuck.size} octets (${frameText(last)}): the error gets lost behind this place, or is not heeded.`,
+            `The sender goes on with ${stuck.size} octets (${frameText(last)}): ${LOST[lostAt(hole)]}.`,
         ]
       : []),
     ...(error && cause === 'icmp-does-not-match'
@@ -335,7 +408,7 @@ function gap(hole: BlackHole, { gap: { start, stamp }, length, segments, alive }
   const sender = senderOf(hole).ip;
   return [
     `${FrameText(stamp)}: ${sender} sends what comes behind ${length} octets that never arrive here (from sequence number ${start} on): ${countText(segments, 'full segment')}, and nothing else.`,
-    `${FrameText(alive)}: the sender lives${durationText(stamp, alive)}, and they are still missing. Whether they were sent is not seen here.`,
+    `${alive ? `${FrameText(alive)}: the sender lives${durationText(stamp, alive)}, and they are still missing.` : 'Nothing comes from the sender after that.'} Whether they were sent is not seen here.`,
   ];
 }
 
@@ -405,6 +478,7 @@ function remediesOf(hole: BlackHole, tunnel: NarrowTunnel | null, { mtu, mss, by
         ? 'on all interfaces of the router that leads into the tunnel'
         : 'on both sides of the tunnel';
   return [
+    ...(lostAt(hole) === 'sender' ? [heedIcmp(isIpv6Text(sender))] : []),
     ...blackHoleRemedies({ tunnel, mtu, mss, lost: hole.size, isV6: isIpv6Text(sender), sender, receiver, isNamed: by === 'icmp' }),
     ...(confidence === 'certain' ? [] : [captureMore(sender, receiver, where)]),
   ];
@@ -414,15 +488,15 @@ function ruledOut(hole: BlackHole): string[] {
   const { proof, passed, size } = hole;
   if (proof.kind === 'missing')
     return [
-      'Random loss: what is missing is nothing but full segments, and it does not come again.',
-      'The sender is gone: it still sends.',
+      `Random loss: what is missing is nothing but full segments${proof.alive ? ', and it does not come again' : ''}.`,
+      ...(proof.alive ? ['The sender is gone: it still sends.'] : []),
       'The capture missed them: they are not acknowledged either.',
     ];
   const { stuck } = proof;
   return [
     `Random loss: the same segment is lost ${stuck.retransmissionCount + 1} times${passed > 0 ? `, packets of up to ${passed} octets are not` : ''}.`,
     `A firewall or the receiver's host drops the connection: nothing of ${size} octets was ever acknowledged in this direction.`,
-    ...(stuck.lifeSigns > 0 ? ['The receiver is gone, or an outage: its packets still come.'] : []),
+    ...(stuck.lifeSigns > 0 ? [`The receiver is gone${hole.doubt === null ? ', or an outage' : ''}: its packets still come.`] : []),
     'A closed window: the receiver has room.',
     'Path MTU discovery at work: the sender does not send smaller packets.',
   ].filter((line) => !(stuck.acked && line.startsWith('Path MTU')));
@@ -436,7 +510,7 @@ function evidenceOf(all: readonly BlackHole[]): Evidence {
     if (synOfB) evidence.add('syn', synOfB, mssOfB === null ? 'without MSS' : `MSS ${mssOfB}`);
     if (proof.kind === 'missing') {
       evidence.add('gap', proof.gap.stamp, `${proof.length} octets are missing before it`);
-      evidence.add('alive', proof.alive);
+      if (proof.alive) evidence.add('alive', proof.alive);
       continue;
     }
     const { stuck, unheeded } = proof;

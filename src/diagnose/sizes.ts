@@ -1,8 +1,9 @@
+import type { BlackHole } from './black-holes.ts';
 import type { Findings } from './finding.ts';
 import type { Knowledge } from './knowledge.ts';
 import { mssNotClamped, unclamped } from './mss-not-clamped.ts';
 import type { Paths } from './narrow-tunnel.ts';
-import { blackHoles, pmtuBlackhole } from './pmtu-blackhole.ts';
+import { blackHoles, isSamePackets, pmtuBlackhole } from './pmtu-blackhole.ts';
 import { fragmentedTunnels, tunnelFragmentation } from './tunnel-fragmentation.ts';
 
 /**
@@ -16,9 +17,12 @@ export function diagnoseSizes(knowledge: Knowledge, findings: Findings, starved:
 
 function diagnoseSegments(paths: Paths, findings: Findings, starved: ReadonlyMap<string, string>): void {
   const holes = new Map<string, string>();
-  for (const { key, isBgp, draft } of blackHoles(paths)) {
+  const told: { hole: BlackHole; handle: string }[] = [];
+  for (const { keys, isBgp, hole: found, draft } of blackHoles(paths)) {
     const hole = findings.report(pmtuBlackhole, draft);
-    holes.set(key, hole);
+    for (const key of keys) holes.set(key, hole);
+    for (const other of told) if (isSamePackets(other.hole, found)) findings.relate(other.handle, hole);
+    told.push({ hole: found, handle: hole });
     const { sender, receiver } = draft.details;
     const lost = starved.get(`${sender} ${receiver}`) ?? starved.get(`${receiver} ${sender}`);
     // The session was lost because its large packets do not get through.

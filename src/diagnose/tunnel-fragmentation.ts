@@ -103,14 +103,15 @@ function judgeFragmentation({ tunnels, a, b }: Group): Draft<FragmentationDetail
   const maxFragment = most((each) => each.maxFragment);
   const maxInner = most((each) => each.maxInner) || null;
   const share = Math.round((1000 * fragmented) / packets) / 1000;
-  const suggestedMtu = mtuThatFits(tunnels, maxFragment);
+  const path = pathOf(tunnel, maxFragment);
+  const suggestedMtu = mtuThatFits(tunnels, path);
   const evidence = new Evidence();
   for (const { firstFragment, lastFragment } of tunnels) {
     if (firstFragment) evidence.add('fragment', firstFragment);
     if (lastFragment) evidence.add('fragment', lastFragment);
   }
-  const { protocol, id } = tunnel;
-  const named = id !== null && !IPSEC.has(protocol) ? { id: protocol === 'gre' ? indexText(id) : id } : {};
+  const { protocol, id, isCall } = tunnel;
+  const named = id !== null && !IPSEC.has(protocol) ? { id: protocol === 'gre' && !isCall ? indexText(id) : id } : {};
   const first = evidence.first;
   const inside = pathNames(tunnel.path);
   return {
@@ -133,12 +134,16 @@ function judgeFragmentation({ tunnels, a, b }: Group): Draft<FragmentationDetail
     evidence,
     because: [
       `${countText(fragmented, 'packet')} of ${packets} of the tunnel ${fragmented === 1 ? 'comes' : 'come'} in ${countText(outerFragments, 'fragment')}${first ? `, the first ones at ${frameText(first)}` : ''}.`,
-      `The largest has ${maxOuter} octets${inside.length > 0 ? ` (in ${inside.join('/')})` : ''}, the largest fragment ${maxFragment}: so much the link carries on which they were cut.`,
+      `The largest has ${maxOuter} octets${inside.length > 0 ? ` (in ${inside.join('/')})` : ''}, the largest fragment ${maxFragment}: ${
+        path === maxFragment
+          ? 'so much the link carries on which they were cut'
+          : `over IPv6 as much as is cut for a link of ${path}, since the pieces are multiples of 8`
+      }.`,
       ...(maxInner === null ? [] : [`The largest packet seen inside has ${maxInner} octets.`]),
       ...(suggestedMtu === null
         ? []
         : [
-            `${capitalised(protocol)} adds ${maxFragment - suggestedMtu} octets${assumptionText(tunnels)}: what is inside fits in one piece up to ${suggestedMtu} octets (MSS ${tcpMss(suggestedMtu, 4)}, IPv6 ${tcpMss(suggestedMtu, 6)}).`,
+            `${capitalised(protocol)} adds ${path - suggestedMtu} octets${assumptionText(tunnels)}: what is inside fits in one piece up to ${suggestedMtu} octets (MSS ${tcpMss(suggestedMtu, 4)}, IPv6 ${tcpMss(suggestedMtu, 6)}).`,
           ]),
     ],
     ruledOut: [
@@ -149,10 +154,16 @@ function judgeFragmentation({ tunnels, a, b }: Group): Draft<FragmentationDetail
   };
 }
 
-/** What fits inside where the path carries no more than its largest fragment; null where the overhead is not known. */
-function mtuThatFits(tunnels: readonly Tunnel[], maxFragment: number): number | null {
+/** Octets that the path carries: as many as the largest fragment has. With the headers of IPv6 a fragment of 1496 is the largest one for Ethernet (RFC 8200 section 4.5). */
+const pathOf = ({ over }: Tunnel, maxFragment: number): number => (over === 6 && maxFragment === LARGEST_OVER_V6 ? PATH_MTU : maxFragment);
+
+const V6_HEADERS = 40 + 8;
+const LARGEST_OVER_V6 = V6_HEADERS + Math.floor((PATH_MTU - V6_HEADERS) / 8) * 8;
+
+/** What fits inside where the path carries so much; null where the overhead is not known. */
+function mtuThatFits(tunnels: readonly Tunnel[], path: number): number | null {
   const known = tunnels.flatMap(({ innerMtu }) => innerMtu ?? []);
-  return known.length === 0 || maxFragment > PATH_MTU ? null : Math.min(...known) - (PATH_MTU - maxFragment);
+  return known.length === 0 || path > PATH_MTU ? null : Math.min(...known) - (PATH_MTU - path);
 }
 
 function assumptionText(tunnels: readonly Tunnel[]): string {

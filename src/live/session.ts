@@ -349,7 +349,7 @@ export class LiveSession {
       findings: [...findings],
       stats: analyzer.stats,
       records: this.options.records,
-      interfaces: analyzer.interfaces.list,
+      interfaces: analyzer.interfaces.distinct,
       machines: () => analyzer.machines(),
       context,
     };

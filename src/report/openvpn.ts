@@ -111,7 +111,7 @@ function stateText(record: JsonRecord): string {
 
 const dataText = ({ dataFromClient, dataFromServer, dataBytes }: JsonRecord): string => {
   if (dataFromClient === 0 && dataFromServer === 0) return '';
-  return `${dataFromClient}${FIXED_SPACE}→, ${dataFromServer}${FIXED_SPACE}←,${MAY_BREAK} ${bytesText(dataBytes as number)}`;
+  return `${dataFromClient}${FIXED_SPACE}→, ${dataFromServer}${FIXED_SPACE}←,${MAY_BREAK} ${bytesText(dataBytes as number).replace(' ', FIXED_SPACE)}`;
 };
 
 const packetsText = (count: number): string => `${count}${FIXED_SPACE}packet${count === 1 ? '' : 's'}`;

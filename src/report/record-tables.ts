@@ -162,7 +162,9 @@ const COLUMNS: Record<TableKind, (records: readonly JsonRecord[]) => Column[]> =
     { head: 'because', cell: linesOf('because') },
     tunnels,
   ],
-  interfaces: () => [
+  interfaces: (records) => [
+    // Two hosts have interfaces with the same numbers.
+    { head: 'input', cell: ({ input }) => (records.every((each) => each.input === input) ? '' : textOf(input)) },
     { head: 'index', cell: value('index') },
     { head: 'name', cell: value('name') },
     { head: 'link type', cell: value('linktype') },

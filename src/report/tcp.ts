@@ -4,10 +4,10 @@ import { FIXED_SPACE, fittingTable } from './fitting-table.ts';
 import { endpointOf, type JsonRecord } from './records.ts';
 import { bytesText } from './units.ts';
 
-/** A record of `show tcp`. Counts are those of the place that saw most: a packet sighted at several is one. */
+/** A record of `show tcp`. Counts of each direction are those of the place that saw most of it: a packet sighted at several is one. */
 export function tcpRecord({ a, b, path, sightings, end, first, last }: TcpConnection): JsonRecord {
   const most = sightings.reduce<TcpSighting | undefined>((x, y) => (x && packetsOf(x) >= packetsOf(y) ? x : y), undefined);
-  const [fromA, fromB] = [most?.fromA, most?.fromB];
+  const [fromA, fromB] = [mostOf(sightings.map((each) => each.fromA)), mostOf(sightings.map((each) => each.fromB))];
   const sum = (count: (direction: TcpDirection) => number): number => (fromA ? count(fromA) : 0) + (fromB ? count(fromB) : 0);
   return {
     input: first.input,
@@ -25,6 +25,10 @@ export function tcpRecord({ a, b, path, sightings, end, first, last }: TcpConnec
     lastFrame: last.frame,
   };
 }
+
+/** Where most of a direction was seen: both may go different ways, or have different ids of one tunnel. */
+const mostOf = (directions: readonly TcpDirection[]): TcpDirection | undefined =>
+  directions.reduce<TcpDirection | undefined>((x, y) => (x && x.packets >= y.packets ? x : y), undefined);
 
 const packetsOf = ({ fromA, fromB }: TcpSighting): number => fromA.packets + fromB.packets;
 
@@ -98,7 +102,7 @@ const COLUMNS: { head: string; cell: (record: JsonRecord) => string }[] = [
   { head: 'MSS', cell: ({ mss }) => pair(mss) },
   { head: 'packets', cell: ({ packets }) => text(packets) },
   { head: 'octets', cell: ({ bytes }) => bytesText(Number(bytes)).replace(' ', FIXED_SPACE) },
-  { head: 'largest packet', cell: ({ largest }) => sizes(largest) },
+  { head: 'largest', cell: ({ largest }) => sizes(largest) },
   { head: 'sent again', cell: ({ retransmissions }) => (retransmissions === 0 ? '' : text(retransmissions)) },
   { head: 'stuck', cell: ({ stuck }) => stuckText(stuck) },
   { head: 'end', cell: ({ end }) => text(end) },

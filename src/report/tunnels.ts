@@ -10,17 +10,17 @@ import { wrapText } from './wrap.ts';
 /** Ids of 32 bits are written as text, shorter ones as numbers. */
 const LONG_IDS: ReadonlySet<TunnelProtocol> = new Set(['gre', 'esp', 'ah', 'nat-t', 'gtp-u', 'l2tpv3']);
 
-const idValue = (protocol: TunnelProtocol, id: number | null): string | number | null =>
-  id !== null && LONG_IDS.has(protocol) ? indexText(id) : id;
+const idValue = (protocol: TunnelProtocol, id: number | null, isCall: boolean): string | number | null =>
+  id !== null && LONG_IDS.has(protocol) && !isCall ? indexText(id) : id;
 
-const nameRecord = ({ protocol, a, b, id }: TunnelName): JsonRecord => ({ protocol, a, b, id: idValue(protocol, id) });
+const nameRecord = ({ protocol, a, b, id, isCall }: TunnelName): JsonRecord => ({ protocol, a, b, id: idValue(protocol, id, isCall) });
 
 /** A record of `show tunnels`. */
 export const tunnelRecord = (tunnel: Tunnel): JsonRecord => ({
   input: tunnel.first.input,
   encapsulation: pathNames(tunnel.path),
   ...nameRecord(tunnel),
-  pair: idValue(tunnel.protocol, tunnel.pair),
+  pair: idValue(tunnel.protocol, tunnel.pair, false),
   packets: tunnel.packets,
   bytes: tunnel.bytes,
   packetsFromA: tunnel.packetsFromA,
@@ -136,14 +136,17 @@ const ID_NAMES: Partial<Record<TunnelProtocol, string>> = {
   mpls: 'label',
 };
 
+/** A call of PPTP is no key of GRE. */
+const idName = (protocol: TunnelProtocol, id: string | number): string =>
+  protocol === 'gre' && typeof id === 'number' ? 'call' : (ID_NAMES[protocol] ?? 'id');
+
 function headText({ protocol, a, b, id, pair, firstFrame, lastFrame }: ShownTunnel, back: ShownTunnel | undefined): string {
   const first = Math.min(firstFrame, back?.firstFrame ?? firstFrame);
   const last = Math.max(lastFrame, back?.lastFrame ?? lastFrame);
   const frames = first === last ? `frame ${first}` : `frames ${first}-${last}`;
   const isOneWay = protocol === 'esp' || protocol === 'ah' || protocol === 'nat-t';
   const ends = `${endText(a)} ${isOneWay && !back ? '->' : '<->'} ${endText(b)}`;
-  const ids =
-    id === null ? '' : isOneWay ? `, SPI ${id}${pair === null ? '' : ` and back ${pair}`}` : `, ${ID_NAMES[protocol] ?? 'id'} ${id}`;
+  const ids = id === null ? '' : isOneWay ? `, SPI ${id}${pair === null ? '' : ` and back ${pair}`}` : `, ${idName(protocol, id)} ${id}`;
   return `${protocol} ${ends}${ids}, ${frames}`;
 }
 

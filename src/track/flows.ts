@@ -4,13 +4,15 @@ import { IPV6_DESTINATION, IPV6_SOURCE, type Packet } from '../wire/packet.ts';
 import { Table } from './table.ts';
 
 /*
- * The key: both addresses in four words each (IPv4 as 0, 0, 0xffff, address), lower end first; both ports; version and path.
+ * The key: version; both ports; path; both addresses, one word each of IPv4 and four of IPv6, lower end first.
  */
-const WORDS = 11;
-const UPPER = 4;
-const PORTS = 8;
-const PATH = 9;
-const VERSION = 10;
+const VERSION = 0;
+const PORTS = 1;
+const PATH = 2;
+const LOWER = 3;
+const IPV4_WORDS = LOWER + 2;
+const IPV6_ADDRESS = 4;
+const IPV6_WORDS = LOWER + 2 * IPV6_ADDRESS;
 const IPV4_MAPPED = 0xffff;
 
 /** Of the entry's own words, these are the flow's; the tracker's follow. */
@@ -40,7 +42,7 @@ export class FlowTable {
 
   /** @param own words of the tracker's for each flow, from `wordsOf(id)` on */
   constructor(clock: Packet, own: number, limit: number, leave: (id: number) => void) {
-    this.table = new Table({ words: WORDS, own: FLOW_OWN_WORDS + own, limit, idleSec: IDLE_SEC, clock, leave });
+    this.table = new Table({ words: IPV6_WORDS, front: IPV4_WORDS, own: FLOW_OWN_WORDS + own, limit, idleSec: IDLE_SEC, clock, leave });
   }
 
   /** The flow of `packet`, added where there is none; counts the packet. Sets `isNew` and `fromLower`. */
@@ -106,7 +108,9 @@ export class FlowTable {
 
   /** Word `i` of an end's address, IPv4 as 0, 0, 0xffff, address. */
   addressWord(id: number, lower: boolean, i: number): number {
-    return this.table.keyWord(id, (lower ? 0 : UPPER) + i);
+    const { table } = this;
+    if (table.keyWord(id, VERSION) !== 4) return table.keyWord(id, LOWER + (lower ? 0 : IPV6_ADDRESS) + i);
+    return i === 3 ? table.keyWord(id, LOWER + (lower ? 0 : 1)) : i === 2 ? IPV4_MAPPED : 0;
   }
 
   /** Allocates. */
@@ -135,15 +139,22 @@ export class FlowTable {
 
   /** Writes the key of a packet between these ends; whether its source is the lower end. */
   private writeKey(packet: Packet | QuotedPacket, sourcePort: number, destinationPort: number, path: number): boolean {
-    const { key } = this.table;
+    const { table } = this;
+    const { key } = table;
     const lower = isFromLower(packet, sourcePort, destinationPort);
-    const source = lower ? 0 : UPPER;
-    const destination = UPPER - source;
-    writeAddress(key, source, packet, true);
-    writeAddress(key, destination, packet, false);
+    key[VERSION] = packet.version;
     key[PORTS] = lower ? (sourcePort << 16) | destinationPort : (destinationPort << 16) | sourcePort;
     key[PATH] = path;
-    key[VERSION] = packet.version;
+    if (packet.version === 4) {
+      const { src4, dst4 } = packet;
+      key[LOWER] = lower ? src4 : dst4;
+      key[LOWER + 1] = lower ? dst4 : src4;
+      table.keyLength = IPV4_WORDS;
+    } else {
+      writeAddress(key, lower ? LOWER : LOWER + IPV6_ADDRESS, packet, true);
+      writeAddress(key, lower ? LOWER + IPV6_ADDRESS : LOWER, packet, false);
+      table.keyLength = IPV6_WORDS;
+    }
     return lower;
   }
 }

@@ -23,7 +23,7 @@ const NEWEST = 4;
 const TO = 1;
 const NO_MAC = -1;
 /** The hops that were used last, by the lowest bits of their MACs. */
-const RECENT = 64;
+const RECENT = 1024;
 
 /** Flag of a destination: the machine with the MAC has the address itself. */
 const OWN = 1;

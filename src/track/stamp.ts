@@ -59,6 +59,20 @@ export function writeStamp({ words, doubles }: StampStore, at: number, packet: P
   words[at + 7] = (packet.input << 2) | (packet.timed ? TIMED : 0) | (packet.source.digits === 9 ? FINE : 0);
 }
 
+/** Writes a stamp that was kept of a packet before. */
+export function rewriteStamp(
+  { words, doubles }: StampStore,
+  at: number,
+  { frame, sec, nsec, digits, at: seconds, input, timed }: Stamp,
+): void {
+  const double = at >> 1;
+  doubles[double] = frame;
+  doubles[double + 1] = sec;
+  doubles[double + 2] = seconds;
+  words[at + 6] = nsec;
+  words[at + 7] = (input << 2) | (timed ? TIMED : 0) | (digits === 9 ? FINE : 0);
+}
+
 /** The stamp's `at`, without making one. */
 export const stampedAt = ({ doubles }: StampStore, at: number): number => doubles[(at >> 1) + 2] ?? 0;
 
@@ -73,6 +87,39 @@ export function readStamp({ words, doubles }: StampStore, at: number): Stamp {
     nsec: words[at + 6] ?? 0,
     digits: packed & FINE ? 9 : 6,
     at: doubles[double + 2] ?? 0,
+    timed: (packed & TIMED) !== 0,
+  };
+}
+
+/*
+ * A brief stamp, for what comes with every packet: frame 1 | nsec 1 | frame's upper bits 12, input 18 and flags 2. The `at` stands elsewhere, and with it the
+ * seconds.
+ */
+export const BRIEF_WORDS = 3;
+const INPUT_BITS = 18;
+const INPUT_MASK = (1 << INPUT_BITS) - 1;
+
+/** Writes what the packet's brief stamp has besides `at`. */
+export function writeBrief(words: Int32Array, at: number, packet: Packet): void {
+  const { frame, input } = packet;
+  words[at] = frame;
+  words[at + 1] = packet.nsec;
+  const upper = frame < 2 ** 32 ? 0 : frame / 2 ** 32;
+  words[at + 2] =
+    (upper << (INPUT_BITS + 2)) | ((input & INPUT_MASK) << 2) | (packet.timed ? TIMED : 0) | (packet.source.digits === 9 ? FINE : 0);
+}
+
+/** Allocates. */
+export function readBrief(words: Int32Array, at: number, seconds: number): Stamp {
+  const packed = words[at + 2] ?? 0;
+  const nsec = words[at + 1] ?? 0;
+  return {
+    input: (packed >> 2) & INPUT_MASK,
+    frame: (packed >>> (INPUT_BITS + 2)) * 2 ** 32 + ((words[at] ?? 0) >>> 0),
+    sec: Math.round(seconds - nsec / 1e9),
+    nsec,
+    digits: packed & FINE ? 9 : 6,
+    at: seconds,
     timed: (packed & TIMED) !== 0,
   };
 }

@@ -1,10 +1,14 @@
 import type { Clock } from './clock.ts';
 
 export interface TableOptions {
-  /** Length of a key in 32-bit words. */
+  /** Length of the longest key in 32-bit words. */
   words: number;
+  /** So many of them stand beside the entry's own words, all of them unless it is said: what is left of long keys stands apart. */
+  front?: number;
   /** 32-bit words of an entry that are the tracker's own; they begin as 0. */
   own?: number;
+  /** 32-bit words of an entry that stand apart, where the packets that do not ask for them pay nothing for them; they begin as 0, too. */
+  apart?: number;
   /** Most entries; rounded up to a power of two. The entry idle for the longest time makes room for a new one, and is counted. */
   limit: number;
   /** After this many seconds without a touch an entry leaves, at the latest after twice as many. */
@@ -20,17 +24,22 @@ export const NONE = -1;
 /*
  * An entry, in 32-bit words:
  *
- *   0 hash | 1 chain | 2 older | 3 newer | 4-5 seen at | 6-7 queued at | key | the tracker's own
+ *   0 hash | 1 chain | 2-3 seen at | key | the tracker's own | older 1 | newer 1 | queued at 2
  *
- * One after the other in one array, each a whole number of cache lines: a packet touches one bucket and the entry.
+ * One after the other in one array, each a whole number of cache lines: a packet touches one bucket and the entry. What it does not touch stands at the end,
+ * since memory rarely begins where a line does.
  */
 const HASH = 0;
 const CHAIN = 1;
-const OLDER = 2;
-const NEWER = 3;
-const SEEN = 2;
-const QUEUED = 3;
-const KEY = 8;
+/** A double. */
+const SEEN = 1;
+const KEY = 4;
+/* From the end of the entry. */
+const QUEUE_WORDS = 4;
+const OLDER = -4;
+const NEWER = -3;
+/** A double. */
+const QUEUED = -1;
 /** Words of a cache line. */
 const LINE = 16;
 /** A table begins with memory for so many entries, a power of two, and where that is not enough there is so many times as much. */
@@ -39,6 +48,13 @@ const GROWTH = 4;
 
 const NO_WORDS = new Int32Array(0);
 const NO_DOUBLES = new Float64Array(0);
+
+/** Words of entries, and the same memory as doubles: words 2n and 2n + 1 are double n. */
+interface Memory {
+  words: Int32Array;
+  doubles: Float64Array;
+}
+
 /** Of a table without memory: nothing is found. */
 const NO_ENTRY = new Int32Array(1);
 
@@ -54,15 +70,21 @@ export class Table {
   readonly limit: number;
   /** The key to look for or to add: the caller fills it before `find`, `add` or `touch`. */
   readonly key: Int32Array;
+  /** How many words the key has, where keys are of several lengths: then their first word tells which. */
+  keyLength: number;
   /** Entries that were pushed out to make room. */
   evicted = 0;
   /** All entries; an entry's own words begin at `ownOf(id)`. `add` may replace it by a larger one. */
   words: Int32Array = NO_WORDS;
   /** The same memory as doubles: words 2n and 2n + 1 are double n. `add` may replace it, too. */
   doubles: Float64Array = NO_DOUBLES;
-  private readonly keyLength: number;
+  /** Words that stand apart: those of an entry begin at `apartOf(id)`. `add` may replace what is in it. */
+  readonly apart: Memory = { words: NO_WORDS, doubles: NO_DOUBLES };
+  private readonly front: number;
   private readonly stride: number;
   private readonly ownAt: number;
+  private readonly apartStride: number;
+  private readonly apartAt: number;
   private head: Int32Array = NO_ENTRY;
   private mask = 0;
   /** Entries that there is memory for. */
@@ -79,12 +101,15 @@ export class Table {
   private readonly seed = (Math.random() * 2 ** 32) | 0;
   private readonly factor = (Math.random() * 2 ** 32) | 1;
 
-  constructor({ words, own = 0, limit, idleSec, clock, leave }: TableOptions) {
+  constructor({ words, front = words, own = 0, apart = 0, limit, idleSec, clock, leave }: TableOptions) {
     this.limit = 2 ** Math.ceil(Math.log2(limit));
     this.keyLength = words;
     this.key = new Int32Array(words);
-    this.ownAt = KEY + words + (words % 2);
-    this.stride = Math.ceil((this.ownAt + own) / LINE) * LINE;
+    this.front = front;
+    this.ownAt = KEY + front + (front % 2);
+    this.stride = Math.ceil((this.ownAt + own + QUEUE_WORDS) / LINE) * LINE;
+    this.apartAt = words - front + ((words - front) % 2);
+    this.apartStride = this.apartAt + apart + (apart % 2);
     this.idleSec = idleSec;
     this.clock = clock;
     this.leave = leave;
@@ -115,13 +140,14 @@ export class Table {
     const hash = this.hash();
     if (this.count === this.limit) this.makeRoom();
     else if (this.free === NONE && this.fresh === this.capacity) this.grow();
-    const { words } = this;
+    const { words, front } = this;
     let id = this.free;
     if (id === NONE) id = this.fresh++;
     else this.free = (words[id * this.stride + CHAIN] ?? 0) - 1;
     const at = id * this.stride;
     for (let i = this.ownAt; i < this.stride; i++) words[at + i] = 0;
-    for (let i = 0; i < this.keyLength; i++) words[at + KEY + i] = this.key[i] ?? 0;
+    for (let i = 0; i < this.keyLength && i < front; i++) words[at + KEY + i] = this.key[i] ?? 0;
+    if (this.apartStride > 0) this.beginApart(id);
     const bucket = hash & this.mask;
     words[at + HASH] = hash;
     words[at + CHAIN] = this.head[bucket] ?? 0;
@@ -137,9 +163,15 @@ export class Table {
     return id * this.stride + this.ownAt;
   }
 
+  /** Index in `apart.words` of an entry's words there; even. */
+  apartOf(id: number): number {
+    return id * this.apartStride + this.apartAt;
+  }
+
   /** Word `i` of an entry's key. */
   keyWord(id: number, i: number): number {
-    return this.words[id * this.stride + KEY + i] ?? 0;
+    const { front } = this;
+    return (i < front ? this.words[id * this.stride + KEY + i] : this.apart.words[id * this.apartStride + i - front]) ?? 0;
   }
 
   /** When the entry was touched last. */
@@ -170,7 +202,7 @@ export class Table {
   /** The ids of all entries, the oldest first. For rare events: it allocates. */
   ids(): number[] {
     const ids: number[] = [];
-    for (let id = this.oldest; id !== NONE; id = this.words[id * this.stride + NEWER] ?? NONE) ids.push(id);
+    for (let id = this.oldest; id !== NONE; id = this.newerThan(id)) ids.push(id);
     return ids;
   }
 
@@ -195,23 +227,40 @@ export class Table {
   }
 
   private isKeyOf(id: number): boolean {
+    const { words, key, keyLength, front } = this;
     const at = id * this.stride + KEY;
-    for (let i = 0; i < this.keyLength; i++) if (this.words[at + i] !== this.key[i]) return false;
+    for (let i = 0; i < keyLength && i < front; i++) if (words[at + i] !== key[i]) return false;
+    return keyLength <= front || this.isRestOf(id);
+  }
+
+  /** Of a key that has begun like this: the words that stand apart. */
+  private isRestOf(id: number): boolean {
+    const { apart, key, keyLength, front } = this;
+    const at = id * this.apartStride - front;
+    for (let i = front; i < keyLength; i++) if (apart.words[at + i] !== key[i]) return false;
     return true;
+  }
+
+  private beginApart(id: number): void {
+    const { apart, key, keyLength, front } = this;
+    const at = id * this.apartStride;
+    const { words } = apart;
+    for (let i = at + this.apartStride - 1; i >= at; i--) words[i] = 0;
+    for (let i = front; i < keyLength; i++) words[at + i - front] = key[i] ?? 0;
   }
 
   /** Memory for more entries: what was kept moves there, and ids stay. */
   private grow(): void {
     this.capacity = this.capacity === 0 ? Math.min(this.limit, FIRST_ENTRIES) : Math.min(this.limit, this.capacity * GROWTH);
-    const memory = new ArrayBuffer(this.capacity * this.stride * 4);
-    const words = new Int32Array(memory);
-    words.set(this.words);
+    const words = enlarged(this.words, this.capacity * this.stride);
     this.words = words;
-    this.doubles = new Float64Array(memory);
+    this.doubles = new Float64Array(words.buffer);
+    this.apart.words = enlarged(this.apart.words, this.capacity * this.apartStride);
+    this.apart.doubles = new Float64Array(this.apart.words.buffer);
     // Ids are stored plus one, so that memory as it comes means "none".
     this.head = new Int32Array(this.capacity);
     this.mask = this.capacity - 1;
-    for (let id = this.oldest; id !== NONE; id = words[id * this.stride + NEWER] ?? NONE) {
+    for (let id = this.oldest; id !== NONE; id = this.newerThan(id)) {
       const at = id * this.stride;
       const bucket = (words[at + HASH] ?? 0) & this.mask;
       words[at + CHAIN] = this.head[bucket] ?? 0;
@@ -253,33 +302,44 @@ export class Table {
     words[before * stride + CHAIN] = next;
   }
 
+  private newerThan(id: number): number {
+    return this.words[(id + 1) * this.stride + NEWER] ?? NONE;
+  }
+
   private queuedAt(id: number): number {
-    return this.doubles[((id * this.stride) >> 1) + QUEUED] ?? 0;
+    return this.doubles[(((id + 1) * this.stride) >> 1) + QUEUED] ?? 0;
   }
 
   private enqueue(id: number): void {
     const { words, stride } = this;
-    const at = id * stride;
-    this.doubles[(at >> 1) + QUEUED] = this.clock.at;
-    words[at + OLDER] = this.newest;
-    words[at + NEWER] = NONE;
+    const end = (id + 1) * stride;
+    this.doubles[(end >> 1) + QUEUED] = this.clock.at;
+    words[end + OLDER] = this.newest;
+    words[end + NEWER] = NONE;
     if (this.newest === NONE) this.oldest = id;
-    else words[this.newest * stride + NEWER] = id;
+    else words[(this.newest + 1) * stride + NEWER] = id;
     this.newest = id;
   }
 
   private dequeue(id: number): void {
     const { words, stride } = this;
-    const older = words[id * stride + OLDER] ?? NONE;
-    const newer = words[id * stride + NEWER] ?? NONE;
+    const end = (id + 1) * stride;
+    const older = words[end + OLDER] ?? NONE;
+    const newer = words[end + NEWER] ?? NONE;
     if (older === NONE) this.oldest = newer;
-    else words[older * stride + NEWER] = newer;
+    else words[(older + 1) * stride + NEWER] = newer;
     if (newer === NONE) this.newest = older;
-    else words[newer * stride + OLDER] = older;
+    else words[(newer + 1) * stride + OLDER] = older;
   }
 
   private requeue(id: number): void {
     this.dequeue(id);
     this.enqueue(id);
   }
+}
+
+function enlarged(words: Int32Array, length: number): Int32Array {
+  const larger = new Int32Array(length);
+  larger.set(words);
+  return larger;
 }

@@ -8,6 +8,7 @@ import { Inner, IpProtocol, type Packet } from '../wire/packet.ts';
 import { isRedundancy } from '../wire/redundancy.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import { isTincPort } from '../wire/tinc.ts';
+import { WireguardType, wireguardType } from '../wire/wireguard.ts';
 import { AnswerWatch } from './answers.ts';
 import { ArpTracker } from './arp.ts';
 import { BGP_PORT, BgpTracker } from './bgp/tracker.ts';
@@ -27,6 +28,7 @@ import { LoopTracker } from './loops.ts';
 import { MismatchTracker } from './mismatches.ts';
 import { NdpTracker } from './ndp.ts';
 import { Neighbourhood } from './neighbourhood.ts';
+import { Claim } from './openvpn/claims.ts';
 import { OpenVpnTracker } from './openvpn/tracker.ts';
 import { OwnMacs } from './own-macs.ts';
 import { Reassembler } from './reassembly.ts';
@@ -159,16 +161,36 @@ export class Trackers {
     this.udp = new UdpTracker(clock, {
       conversation: (make) => records.add('udp', make),
       wireguard: (packet, flow, managed) => {
-        this.tunnels.observeFlow(packet, 'wireguard');
+        this.tunnels.observeFlow(packet, 'wireguard', flow);
         this.wireguard.observe(packet, flow, managed);
       },
-      wireguardPassedOn: (packet) => this.wireguard.passedOn(packet),
-      isWireguard: (packet, flow) => this.wireguard.claims(packet, flow),
-      openvpn: (packet, hasStaticKey) => {
-        if (this.openvpn.observe(packet, hasStaticKey)) this.tunnels.observeFlow(packet, 'openvpn');
+      wireguardPassedOn: (packet) => {
+        this.tunnels.passedOn(packet, 'wireguard');
+        this.wireguard.passedOn(packet);
       },
-      openvpnPassedOn: (packet) => this.openvpn.passedOn(packet),
-      claimOpenVpn: (packet, flow, fromLower) => this.openvpn.claim(packet, flow, fromLower),
+      isWireguard: (packet, flow) => {
+        const claims = this.wireguard.claims(packet, flow);
+        if (!claims && wireguardType(packet) === WireguardType.Transport) this.tunnels.observeUnclaimed(packet, flow);
+        return claims;
+      },
+      openvpn: (packet, flow, hasStaticKey) => {
+        if (!this.openvpn.observe(packet, hasStaticKey)) return;
+        // Who sends a single reset may be nobody's client: until a session is confirmed there is no tunnel.
+        if (this.openvpn.isConfirmed) this.tunnels.observeFlow(packet, 'openvpn', flow, hasStaticKey);
+        else this.tunnels.observeUnclaimed(packet, flow);
+      },
+      openvpnPassedOn: (packet) => {
+        this.tunnels.passedOn(packet, 'openvpn');
+        this.openvpn.passedOn(packet);
+      },
+      claimOpenVpn: (packet, flow, fromLower) => {
+        const claim = this.openvpn.claim(packet, flow, fromLower);
+        if (claim === Claim.Wait) this.tunnels.observeUnclaimed(packet, flow);
+        // No other packet tells that of a static key.
+        else if (claim === Claim.Static) this.tunnels.observeFlow(packet, 'openvpn', flow, true);
+        else if (claim === Claim.No && wireguardType(packet) !== WireguardType.Transport) this.tunnels.forgetUnclaimed(flow);
+        return claim;
+      },
     });
     this.handovers = new HandoverTracker(clock, interfaces, this.neighbourhood, { handover: (make) => records.add('gateways', make) });
     this.traceroutes = new TracerouteTracker(clock, { traceroute: (make) => records.add('traceroutes', make) });

@@ -100,7 +100,7 @@ export interface UdpEvents {
   /** Whether a packet on a flow of unknown protocol belongs to a WireGuard session. */
   isWireguard(packet: Packet, flow: number): boolean;
   /** A packet on an OpenVPN flow; `hasStaticKey`: on one that was claimed so, whose packets say nothing. */
-  openvpn(packet: Packet, hasStaticKey: boolean): void;
+  openvpn(packet: Packet, flow: number, hasStaticKey: boolean): void;
   /** A packet on an OpenVPN flow that was sighted before leaves the capturing host. */
   openvpnPassedOn(packet: Packet): void;
   /** One more packet on a flow of unknown protocol, `flow` by its serial: `Claim`. */
@@ -149,7 +149,7 @@ export class UdpTracker {
     let protocol = words[own + PROTOCOL] ?? 0;
     if (protocol === UdpProtocol.Undecided) protocol = this.inspect(packet, id, own);
     else if ((words[own + INSPECTED] ?? 0) > MOST_INSPECTED) protocol = this.inspectFurther(packet, id, own, protocol);
-    if (protocol === UdpProtocol.OpenVpn) this.events.openvpn(packet, false);
+    if (protocol === UdpProtocol.OpenVpn) this.events.openvpn(packet, flows.serialOf(id), false);
     if (protocol === UdpProtocol.Wireguard) {
       this.events.wireguard(packet, flows.serialOf(id), false);
       return;
@@ -273,7 +273,7 @@ export class UdpTracker {
   private inspectFurther(packet: Packet, id: number, own: number, protocol: number): number {
     const { words } = this.flows.table;
     if ((words[own + INSPECTED] ?? 0) & HAS_STATIC_KEY) {
-      this.events.openvpn(packet, true);
+      this.events.openvpn(packet, this.flows.serialOf(id), true);
       return protocol;
     }
     const claim = this.events.claimOpenVpn(packet, this.flows.serialOf(id), this.flows.fromLower);

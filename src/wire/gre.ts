@@ -50,6 +50,7 @@ export function decodeGre(packet: Packet, at: number): void {
     if (flags & KEY) {
       const key = view.getUint32(keyAt);
       leadWithId(packet, inner, next, Encapsulation.Gre, isPptp ? key & CALL_ID : key);
+      packet.innerIsCall = isPptp;
     } else lead(packet, inner, next, Encapsulation.Gre);
     if (inner === Inner.Ip) packet.isKeepalive = asksBack(packet, next);
   }

@@ -11,19 +11,19 @@ const SLL2_HARDWARE = 8;
  */
 const ARPHRD_NONE = 0xfffe;
 const ARPHRD_VOID = 0xffff;
-const ARPHRD_RAWIP = 519;
-const ARPHRD_TUNNEL = 768;
-const ARPHRD_TUNNEL6 = 769;
-const ARPHRD_SIT = 776;
-const ARPHRD_IPGRE = 778;
-const ARPHRD_IP6GRE = 823;
+export const ARPHRD_RAWIP = 519;
+export const ARPHRD_TUNNEL = 768;
+export const ARPHRD_TUNNEL6 = 769;
+export const ARPHRD_SIT = 776;
+export const ARPHRD_IPGRE = 778;
+export const ARPHRD_IP6GRE = 823;
 
 /**
  * Whether the frame was taken on an interface that carries IP packets without link-layer addresses, behind which others may be than one peer: a tun
  * device, WireGuard, GRE. There nothing in a packet says to which gateway it is to go. Does not allocate.
  */
-export function isLayer3({ linktype, view, start, capturedEnd }: Packet): boolean {
-  switch (linktype) {
+export function isLayer3(packet: Packet): boolean {
+  switch (packet.linktype) {
     case Linktype.Raw:
     case Linktype.RawBsd:
     case Linktype.RawOpenBsd:
@@ -31,12 +31,17 @@ export function isLayer3({ linktype, view, start, capturedEnd }: Packet): boolea
     case Linktype.Ipv6:
       return true;
     case Linktype.LinuxSll:
-      return start + SLL_HARDWARE + 2 <= capturedEnd && isBare(view.getUint16(start + SLL_HARDWARE));
     case Linktype.LinuxSll2:
-      return start + SLL2_HARDWARE + 2 <= capturedEnd && isBare(view.getUint16(start + SLL2_HARDWARE));
+      return isBare(hardwareOf(packet));
     default:
       return false;
   }
+}
+
+/** The ARPHRD_ number of the interface, where the frame says it (SLL, SLL2); -1 elsewhere. */
+export function hardwareOf({ linktype, view, start, capturedEnd }: Packet): number {
+  const offset = linktype === Linktype.LinuxSll2 ? SLL2_HARDWARE : linktype === Linktype.LinuxSll ? SLL_HARDWARE : -1;
+  return offset >= 0 && start + offset + 2 <= capturedEnd ? view.getUint16(start + offset) : -1;
 }
 
 function isBare(hardware: number): boolean {

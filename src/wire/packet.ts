@@ -146,6 +146,8 @@ export class Packet {
   innerTunnelId = 0;
   /** Whether the tunnel has an id at all: a key of 0 is one. */
   innerHasId = false;
+  /** The id is a call id of PPTP (RFC 2637), 16 bits: GRE has a key in its place. */
+  innerIsCall = false;
   /** For `Inner.Upper`: the protocol of what is inside, and where it ends. */
   innerProtocol = -1;
   innerEnd = 0;

@@ -16,6 +16,7 @@ export function leadWithId(packet: Packet, inner: number, at: number, encapsulat
   packet.innerEncapsulation = encapsulation;
   packet.innerTunnelId = id;
   packet.innerHasId = true;
+  packet.innerIsCall = false;
 }
 
 /** To the payload of the same IP packet: `lead` or `leadWithId` comes first. */

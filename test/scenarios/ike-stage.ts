@@ -13,6 +13,7 @@ import {
   natDetection,
   nonce,
   notify,
+  OLD,
   part,
   sa,
   saV1,
@@ -36,6 +37,9 @@ const RTT = 0.03;
 /** Octets of an encrypted payload with AES_CBC_256/HMAC_SHA2_256_128: of an answer that consents, and of a notify alone. */
 export const CONSENT = 180;
 export const REFUSAL = 52;
+
+/** What hardly anyone takes any more. */
+export const OLD_OFFER = { proposals: [OLD], group: 2 };
 
 /** @param initiator its address alone, or with the path behind an `@` at the responder */
 export const failed = (rest: Omit<ExpectedFinding, 'kind' | 'id'> = {}, initiator = '192.0.2.10', responder = B): ExpectedFinding =>
@@ -160,6 +164,11 @@ export class Association {
 
   request(exchange: number, messageId: number, length = 180): Uint8Array {
     return this.message({ exchange, messageId, payloads: [sealed(length, this.seed * 1000 + messageId)] });
+  }
+
+  /** So many octets that are encrypted. */
+  sealedPart(length: number, seed: number): IkePart[] {
+    return [sealed(length, this.seed * 3000 + seed)];
   }
 
   response(exchange: number, messageId: number, length = CONSENT): Uint8Array {

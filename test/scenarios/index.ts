@@ -14,7 +14,9 @@ import { scenarios as bgpSessionNotEstablished } from './bgp-session-not-establi
 import { scenarios as bgpSessionReset } from './bgp-session-reset.ts';
 import { scenarios as gatewayMismatch } from './gateway-mismatch.ts';
 import { scenarios as icmpReplyWrongSource } from './icmp-reply-wrong-source.ts';
+import { scenarios as ikeAnswersLost } from './ike-answers-lost.ts';
 import { scenarios as ikeNegotiationFailed } from './ike-negotiation-failed.ts';
+import { scenarios as ikePassersBy } from './ike-passers-by.ts';
 import { scenarios as interfaceAsymmetry } from './interface-asymmetry.ts';
 import { scenarios as ipsecOneWay } from './ipsec-one-way.ts';
 import { scenarios as mssNotClamped } from './mss-not-clamped.ts';
@@ -22,6 +24,8 @@ import { scenarios as ndp } from './ndp.ts';
 import { scenarios as nextHopIgnored } from './next-hop-ignored.ts';
 import { scenarios as openvpnHandshakeStalled } from './openvpn-handshake-stalled.ts';
 import { scenarios as pmtuBlackhole } from './pmtu-blackhole.ts';
+import { scenarios as pmtuBlackholeDoubt } from './pmtu-blackhole-doubt.ts';
+import { scenarios as pmtuBlackholeTwoWays } from './pmtu-blackhole-two-ways.ts';
 import { scenarios as routeFlap } from './route-flap.ts';
 import { scenarios as routingLoop } from './routing-loop.ts';
 import type { Scenario } from './scenario.ts';
@@ -76,8 +80,12 @@ export const scenarios: readonly Scenario[] = [
   ...bgpNextHopUnreachable,
   ...bgpRecursiveRoute,
   ...ikeNegotiationFailed,
+  ...ikeAnswersLost,
+  ...ikePassersBy,
   ...ipsecOneWay,
   ...tunnelFragmentation,
   ...pmtuBlackhole,
+  ...pmtuBlackholeDoubt,
+  ...pmtuBlackholeTwoWays,
   ...mssNotClamped,
 ];

@@ -26,6 +26,7 @@ const SPI_AB = 0xc1b0_0001;
 const SPI_BA = 0xc1a0_0001;
 const INNER_A = '10.1.0.10';
 const INNER_B = '10.2.0.10';
+const INNER_B2 = '10.2.0.11';
 
 /** A link that both directions pass. */
 class Wire extends EthernetCapture {
@@ -123,7 +124,10 @@ const incidents: Scenario[] = [
   incident(KIND, 'null encryption, connections are tried in vain', 'TCP inside needs answers', () => {
     const wire = new Wire();
     wire.negotiate();
-    for (let i = 0; i < 24; i++) wire.plain(A, B, SPI_AB, syn(`${INNER_A}:${40_000 + Math.floor(i / 4)}`, `${INNER_B}:80`), 1);
+    for (let i = 0; i < 24; i++) {
+      const server = i < 12 ? INNER_B : INNER_B2;
+      wire.plain(A, B, SPI_AB, syn(`${INNER_A}:${40_000 + Math.floor(i / 4)}`, `${server}:80`), 1);
+    }
     return {
       capture: wire,
       expect: [finding(KIND, subject, { severity: 'warning', confidence: 'likely', details: { packets: 24, needAnswer: 24 } })],
@@ -132,8 +136,44 @@ const incidents: Scenario[] = [
   incident(KIND, 'null encryption, echo requests without replies', 'echo requests need answers', () => {
     const wire = new Wire();
     wire.negotiate();
-    for (let i = 0; i < 24; i++) wire.plain(A, B, SPI_AB, echoRequest({ from: INNER_A, to: INNER_B, id: 7, seq: i }), 1);
+    for (let i = 0; i < 24; i++) wire.plain(A, B, SPI_AB, echoRequest({ from: INNER_A, to: i % 2 ? INNER_B : INNER_B2, id: 7, seq: i }), 1);
     return { capture: wire, expect: [finding(KIND, subject, { confidence: 'likely', details: { needAnswer: 24 } })] };
+  }),
+  incident(KIND, 'null encryption, echo requests to one host', 'it may be off: possible', () => {
+    const wire = new Wire();
+    wire.negotiate();
+    for (let i = 0; i < 24; i++) wire.plain(A, B, SPI_AB, echoRequest({ from: INNER_A, to: INNER_B, id: 7, seq: i }), 1);
+    return { capture: wire, expect: [finding(KIND, subject, { confidence: 'possible', details: { needAnswer: 24 } })] };
+  }),
+  incident(KIND, 'a cluster fails over under one-way traffic', 'its sequence numbers jump farther than the time has room for', () => {
+    const wire = new Wire();
+    wire.negotiate();
+    for (let i = 0; i < 4; i++) {
+      wire.alone(5, 1);
+      wire.esp(B, A, SPI_BA);
+    }
+    wire.alone(57, 0.5);
+    wire.lose(SPI_BA, 299);
+    wire.esp(B, A, SPI_BA, 0.5);
+    return {
+      capture: wire,
+      expect: [finding(KIND, subject, { severity: 'notice', confidence: 'possible', details: { packets: 57, missed: 0 } })],
+    };
+  }),
+  incident(KIND, 'a download whose packets are lost', 'the silent end sent more than it got, as before', () => {
+    const wire = new Wire();
+    wire.negotiate();
+    for (let i = 0; i < 60; i++) {
+      wire.esp(B, A, SPI_BA, 0.1);
+      if (i % 5 === 0) wire.esp(A, B, SPI_AB);
+    }
+    wire.alone(25, 0.5);
+    wire.lose(SPI_BA, 100);
+    wire.esp(B, A, SPI_BA, 0.5);
+    return {
+      capture: wire,
+      expect: [finding(KIND, subject, { severity: 'notice', confidence: 'likely', details: { packets: 25, missed: 100 } })],
+    };
   }),
   incident(KIND, 'ESP in UDP, new keys in the middle of it', 'packets count under whatever SPI', () => {
     const wire = new Wire();

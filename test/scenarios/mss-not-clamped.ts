@@ -1,19 +1,33 @@
 import {
+  be16,
+  clientAck,
+  clientReset,
   EthernetCapture as Ethernet,
   type EthernetCapture,
   ethernet,
+  forwarded,
   gre,
+  greHeader,
+  initiation,
   ipInIp,
+  ipv4Fragments,
   type NetworkPacket,
+  octets,
+  openvpnData,
+  PacketType,
   RawCapture,
+  response,
+  serverReset,
   TcpFlags,
   tcp,
+  transport,
+  udp,
   vxlan,
 } from '../craft/index.ts';
 import { contextOf } from './host-document.ts';
 import { finding, incident, type Scenario, twin } from './scenario.ts';
-import { mac } from './stage.ts';
-import { atCard, atGateway, Flow, idOf, LAN, type Side, TUNNEL, V4, V6, type View, WAN } from './tcp-stage.ts';
+import { LinuxHost, mac } from './stage.ts';
+import { atCard, atGateway, Flow, idOf, LAN, type Side, TUNNEL, tooLarge, V4, V6, type View, WAN } from './tcp-stage.ts';
 
 const KIND = 'mss-not-clamped';
 const notice = (rest: Parameters<typeof finding>[2] = {}, subject = idOf(V4)) =>
@@ -59,6 +73,78 @@ function clamped(packet: NetworkPacket, mss: number): NetworkPacket {
   octets[at + 2] = mss >> 8;
   octets[at + 3] = mss & 255;
   return { ...packet, octets };
+}
+
+/** ARPHRD_ numbers of devices without a link layer: a modem's raw IP, GRE, tun. */
+const Hardware = { RawIp: 519, Gre: 778, None: 65_534 } as const;
+const MODEM = 5;
+const PHONE = '10.1.0.77:51820';
+const VPN = '203.0.113.200:51820';
+
+/** WireGuard of a host of the LAN that has nothing to do with the gateway: it passes through. */
+function passesThrough(host: LinuxHost, uplink: (packet: NetworkPacket, isOut: boolean) => number): void {
+  const packets: [Side, Uint8Array][] = [
+    ['client', initiation({ sender: 1 })],
+    ['server', response({ sender: 2, receiver: 1 })],
+    ...Array.from({ length: 6 }, (_, i): [Side, Uint8Array] => (i % 2 === 0 ? ['client', transport(2, i)] : ['server', transport(1, i)])),
+  ];
+  for (const [from, payload] of packets) {
+    host.wait(0.01);
+    if (from === 'client') {
+      const packet = udp({ from: PHONE, to: VPN, payload });
+      host.incoming(packet, LAN, mac(7));
+      uplink(forwarded(packet), true);
+    } else {
+      const packet = udp({ from: VPN, to: PHONE, payload });
+      uplink(packet, false);
+      host.outgoing(forwarded(packet), LAN, mac(2));
+    }
+  }
+}
+
+/** A router with a card and one device without a link layer, of which nothing says where its packets go. */
+function atDevice(host: LinuxHost, ifindex: number, hardware: number, wrap?: (from: Side, packet: NetworkPacket) => void): View {
+  return {
+    capture: host,
+    see(packet, from) {
+      const isOut = from === 'client';
+      if (isOut) host.incoming(packet, LAN, mac(1));
+      const frame = host.cooked({ ifindex, packetType: isOut ? PacketType.FromUs : PacketType.ToUs, hardware }, packet);
+      wrap?.(from, packet);
+      if (!isOut) host.outgoing(forwarded(packet), LAN, mac(2));
+      return frame;
+    },
+  };
+}
+
+/** WireGuard of the router itself, on its card. */
+function ownWireguard(host: LinuxHost): void {
+  const [own, peer] = ['198.51.100.2:51820', '198.51.100.99:51820'];
+  host.outgoing(udp({ from: own, to: peer, payload: initiation({ sender: 1 }) }), WAN, mac(3));
+  host.incoming(udp({ from: peer, to: own, payload: response({ sender: 2, receiver: 1 }) }), WAN, mac(4));
+  for (let i = 0; i < 4; i++) host.wait(0.01).outgoing(udp({ from: own, to: peer, payload: transport(2, i) }), WAN, mac(3));
+}
+
+/** OpenVPN by TCP on the router's card: each packet behind its length. */
+function openvpnByTcp(host: LinuxHost): void {
+  const view: View = {
+    capture: host,
+    see: (packet, from) => (from === 'client' ? host.outgoing(packet, WAN, mac(3)) : host.incoming(packet, WAN, mac(4))),
+  };
+  const flow = new Flow(view, { client: '198.51.100.2:40000', server: '198.51.100.18:1194' });
+  flow.connect();
+  const say = (from: Side, packet: Uint8Array): void => {
+    const payload = octets(be16(packet.length), packet);
+    flow.say(from, payload.length, { payload });
+  };
+  const ids = { client: 11, server: 511 };
+  say('client', clientReset({ client: ids.client }));
+  say('server', serverReset(ids));
+  say('client', clientAck(ids));
+  for (let i = 1; i <= 6; i++) {
+    say('client', openvpnData(0, i));
+    say('server', openvpnData(0, i));
+  }
 }
 
 const SMALL = 1000;
@@ -125,6 +211,22 @@ const incidents: Scenario[] = [
     capture: play(inside(ipInIp)).view.capture,
     expect: [notice({ details: { fits: 1480 } }, `${idOf(V4)}@ipip`)],
   })),
+  incident(KIND, 'a tunnel of the host beside one that passes through', 'what passes through is not its own', () => {
+    const view = atGateway();
+    const host = view.capture as LinuxHost;
+    passesThrough(host, (packet, isOut) => (isOut ? host.outgoing(packet, WAN, mac(3)) : host.incoming(packet, WAN, mac(4))));
+    return {
+      capture: play(view).view.capture,
+      expect: [notice({ details: { tunnel: { protocol: 'wireguard', a: '198.51.100.2', b: '198.51.100.18' }, fits: 1440 } })],
+    };
+  }),
+  incident(KIND, 'the head of the tunnel says how much fits', 'its error is outside of the tunnel', () => {
+    const view = inside(gre);
+    const flow = play(view);
+    const sent = flow.send('client', 1460, { isLost: true });
+    (view.capture as EthernetCapture).send(tooLarge(flow, sent, 1400, '10.1.0.1'), { source: mac(2), destination: mac(1) });
+    return { capture: view.capture, expect: [notice({ details: { fits: 1400, fitsBy: 'icmp', suggestedMss: 1360 } }, `${idOf(V4)}@gre`)] };
+  }),
   incident(KIND, 'several connections to one port', 'one finding', () => {
     const view = atGateway();
     for (let i = 0; i < 3; i++) play(view, { ...V4, client: `10.1.0.10:${40_000 + 2 * i}` });
@@ -175,6 +277,71 @@ const twins: Scenario[] = [
     play(view, { ...V4, client: '10.1.0.10:40002', server: '10.2.0.20:22' });
     return { capture: view.capture };
   }),
+  twin(KIND, 'a modem without a link layer', 'what a host of the LAN sends by it does not carry it', () => {
+    const host = new LinuxHost();
+    const modem = (packet: NetworkPacket, isOut: boolean): number =>
+      host.cooked({ ifindex: MODEM, packetType: isOut ? PacketType.FromUs : PacketType.ToUs, hardware: Hardware.RawIp }, packet);
+    passesThrough(host, modem);
+    return { capture: play(atDevice(host, MODEM, Hardware.RawIp)).view.capture };
+  }),
+  twin(KIND, 'an uplink without a link layer', 'WireGuard goes by it, as the connection does', () => {
+    const capture = new RawCapture();
+    for (let i = 0; i < 3; i++) {
+      capture.wait(0.01).send(udp({ from: PHONE, to: VPN, payload: initiation({ sender: 1 + i }) }));
+      capture.wait(0.01).send(udp({ from: VPN, to: PHONE, payload: response({ sender: 11 + i, receiver: 1 + i }) }));
+    }
+    return { capture: play({ capture, see: (packet) => capture.send(packet) }).view.capture };
+  }),
+  twin(KIND, 'a tun device, and WireGuard that passes through', 'it ends at others', () => {
+    const host = new LinuxHost();
+    passesThrough(host, (packet, isOut) => (isOut ? host.outgoing(packet, WAN, mac(3)) : host.incoming(packet, WAN, mac(4))));
+    return { capture: play(atDevice(host, TUNNEL, Hardware.None)).view.capture };
+  }),
+  twin(KIND, 'a device of GRE beside WireGuard', 'clamped for GRE, which its packets go by', () => {
+    const host = new LinuxHost();
+    ownWireguard(host);
+    const view = atDevice(host, TUNNEL, Hardware.Gre, (from, packet) => {
+      const [a, b] = from === 'client' ? OUTSIDE : [OUTSIDE[1], OUTSIDE[0]];
+      if (from === 'client') host.outgoing(gre(a, b, packet), WAN, mac(3));
+      else host.incoming(gre(a, b, packet), WAN, mac(4));
+    });
+    return { capture: play(view, V4, 1436).view.capture };
+  }),
+  twin(KIND, 'OpenVPN by TCP', 'what is too large for one packet goes in two', () => {
+    const host = new LinuxHost();
+    openvpnByTcp(host);
+    return { capture: play(atDevice(host, TUNNEL, Hardware.None)).view.capture };
+  }),
+  twin(KIND, 'a narrow place behind the tunnel', 'the error comes through the tunnel, which is clamped right', () => {
+    const view = inside(gre);
+    const flow = play(view, V4, 1436);
+    const sent = flow.send('client', 1436, { isLost: true });
+    view.see(tooLarge(flow, sent, 1400, '10.2.0.1'), 'server', false);
+    return { capture: view.capture };
+  }),
+  twin(KIND, 'the tunnel cuts outside', 'large packets leave it in fragments', () => {
+    const capture = new Ethernet();
+    let ident = 1;
+    const view: View = {
+      capture,
+      see(packet, from) {
+        const [source, destination] = from === 'client' ? OUTSIDE : [OUTSIDE[1], OUTSIDE[0]];
+        const payload = octets(greHeader(0x0800), packet.octets);
+        const pieces = ipv4Fragments({ from: source, to: destination, protocol: 47, payload, ident: ident++, df: false }, 1480);
+        const link = from === 'client' ? { source: mac(1), destination: mac(2) } : { source: mac(2), destination: mac(1) };
+        return pieces.map((piece) => capture.send(piece, link))[0] ?? 0;
+      },
+    };
+    const flow = play(view);
+    for (let i = 0; i < 4; i++) flow.say('client', 1460);
+    return { capture };
+  }),
+  quiet(
+    'jumbo frames at both ends',
+    'what is between them carries as much, as long as nothing shows the contrary',
+    () => inside(gre),
+    8960,
+  ),
   twin(KIND, 'a SYN without MSS', 'nothing is offered', () => {
     const view = inside(gre);
     view.see(tcp({ from: V4.client, to: V4.server, flags: TcpFlags.Syn, seq: 1 }), 'client', false);

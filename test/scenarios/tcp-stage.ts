@@ -99,6 +99,7 @@ export interface SegmentOptions extends IpOptions {
   ack?: number;
   window?: number;
   mss?: number;
+  sack?: readonly [number, number];
   payload?: Uint8Array;
   isLost?: boolean;
 }

@@ -157,6 +157,34 @@ const incidents: Scenario[] = [
       expect: [finding(KIND, `gre-${A6}-${B6}`, { count: 12, details: { outerFragments: 24, maxOuter: 1544, maxInner: 1500 } })],
     };
   }),
+  incident(KIND, 'WireGuard over IPv6', 'a fragment of 1496 octets is the largest one for a path of 1500', () => {
+    const wire = new Wire();
+    wire.pass(udp({ from: `[${A6}]:51820`, to: `[${B6}]:51820`, payload: initiation({ sender: 1 }) }));
+    wire.pass(udp({ from: `[${B6}]:51820`, to: `[${A6}]:51820`, payload: response({ sender: 2, receiver: 1 }) }));
+    for (let i = 1; i <= 12; i++) {
+      const message = transport(2, i, 1440);
+      const datagram = octets(be16(51820), be16(51820), be16(8 + message.length), 0, 0, message);
+      wire.pass(ipv6Fragments({ from: A6, to: B6, protocol: Protocols.Udp, payload: datagram, ident: i }, PIECE6));
+    }
+    return {
+      capture: wire,
+      expect: [finding(KIND, `wireguard-${A6}-${B6}`, { details: { maxFragment: 1496, suggestedMtu: 1420, suggestedMss: 1380 } })],
+    };
+  }),
+  incident(KIND, 'WireGuard over a narrow path of IPv6', 'what its fragments have fits for certain', () => {
+    const wire = new Wire();
+    wire.pass(udp({ from: `[${A6}]:51820`, to: `[${B6}]:51820`, payload: initiation({ sender: 1 }) }));
+    wire.pass(udp({ from: `[${B6}]:51820`, to: `[${A6}]:51820`, payload: response({ sender: 2, receiver: 1 }) }));
+    for (let i = 1; i <= 12; i++) {
+      const message = transport(2, i, 1440);
+      const datagram = octets(be16(51820), be16(51820), be16(8 + message.length), 0, 0, message);
+      wire.pass(ipv6Fragments({ from: A6, to: B6, protocol: Protocols.Udp, payload: datagram, ident: i }, 1392));
+    }
+    return {
+      capture: wire,
+      expect: [finding(KIND, `wireguard-${A6}-${B6}`, { details: { maxFragment: 1440, suggestedMtu: 1360 } })],
+    };
+  }),
   incident(KIND, 'a path of 1400 octets', 'its fragments say how much fits', () => {
     const wire = new Wire();
     for (let i = 1; i <= 12; i++) wire.pass(greFragments(1476, i, undefined, 1376));

@@ -36,6 +36,14 @@ describe('the way back', () => {
     expect((await tunnelsOf(wire)).map(({ pair }) => pair)).toEqual([null, null, null, null]);
   });
 
+  it('is found among thousands', async () => {
+    const wire = new Wire();
+    for (let i = 0; i < 1500; i++)
+      wire.wait(1).pass(esp(A, B, { spi: 1000 + i, sequence: 1 }, 100), esp(B, A, { spi: 5000 + i, sequence: 1 }, 100));
+    const tunnels = await tunnelsOf(wire);
+    expect(tunnels.filter(({ id, pair }) => id !== null && Math.abs((pair ?? 0) - id) === 4000)).toHaveLength(3000);
+  });
+
   it('is not that of another protocol, or of others', async () => {
     const wire = new Wire().pass(
       esp(A, B, { spi: 1 }, 96),

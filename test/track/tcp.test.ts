@@ -7,14 +7,14 @@ import type { TcpConnection, TcpDirection } from '../../src/track/tcp/connection
 import { TcpTracker } from '../../src/track/tcp/tracker.ts';
 import { isIcmpError, QuotedPacket } from '../../src/wire/icmp.ts';
 import { IpProtocol, Packet } from '../../src/wire/packet.ts';
-import { RawCapture, TcpFlags, tcp } from '../craft/index.ts';
+import { gre, RawCapture, TcpFlags, tcp } from '../craft/index.ts';
 import { readOctets, root } from '../tools/captures.ts';
 import { eachPacket } from '../tools/walk.ts';
 
 /* What TCP connections tell of sizes: what was sent, what arrived, what was sent again. */
 
 /** The connections of a capture: those that are listed, and the records of all. */
-async function follow(bytes: Uint8Array): Promise<{ list: readonly TcpConnection[]; all: TcpConnection[] }> {
+async function follow(bytes: Uint8Array): Promise<{ list: readonly TcpConnection[]; going: number; all: TcpConnection[] }> {
   const clock = new Packet(UNKNOWN_INTERFACE);
   const all: TcpConnection[] = [];
   const tracker = new TcpTracker(clock, { connection: (make) => all.push(make()) });
@@ -30,8 +30,9 @@ async function follow(bytes: Uint8Array): Promise<{ list: readonly TcpConnection
   const before = JSON.stringify(tracker.list);
   // Looking changes nothing.
   expect(JSON.stringify(tracker.list)).toBe(before);
+  const going = tracker.list.length;
   tracker.finish();
-  return { list: tracker.list, all };
+  return { list: tracker.list, going, all };
 }
 
 const lab = async (name: string): Promise<readonly TcpConnection[]> => (await follow(readOctets(`captures/${name}.pcap`))).list;
@@ -297,6 +298,38 @@ describe('connections', () => {
       { end: 'rst', hasSyn: true, packets: 2 },
     ]);
     expect(list).toEqual([]);
+  });
+
+  it('have the octets of a SYN and of an RST', async () => {
+    const capture = new RawCapture();
+    capture.send(tcp({ from: A, to: B, flags: TcpFlags.Syn, seq: 1, mss: 1460, payload: new Uint8Array(5) }));
+    capture.wait(0.1).send(tcp({ from: B, to: A, flags: TcpFlags.Rst | TcpFlags.Ack, ack: 7, payload: new Uint8Array(3) }));
+    const { all } = await follow(capture.bytes);
+    expect(all.map(({ sightings }) => sightings.map(({ fromA, fromB }) => [fromA.bytes, fromB.bytes]))).toEqual([[[5, 3]]]);
+  });
+
+  it('are seen at few places each, whatever a sender makes up', async () => {
+    const capture = new RawCapture();
+    for (let key = 1; key <= 100; key++) {
+      const inner = tcp({ from: A, to: B, flags: DATA, seq: 1, payload: new Uint8Array(9) });
+      capture.wait(0.001).send(gre('192.0.2.9', '198.51.100.9', inner, { key }));
+    }
+    const { all } = await follow(capture.bytes);
+    expect(all.map(({ sightings }) => sightings.length)).toEqual([32]);
+  });
+
+  it('in which a segment stuck are all told at the end; who comes when there is no room is refused', async () => {
+    const capture = new RawCapture();
+    const talks = 4200;
+    for (let again = 0; again < 5; again++) {
+      for (let i = 0; i < talks; i++) {
+        const from = `10.0.${i >> 8}.${i & 255}:40000`;
+        capture.wait(0.0001).send(tcp({ from, to: B, flags: DATA, seq: 1, ack: 1, ident: again + 1, payload: new Uint8Array(9) }));
+      }
+    }
+    const { list, going } = await follow(capture.bytes);
+    expect(going).toBe(4096);
+    expect(list).toHaveLength(4096);
   });
 
   it('of a scan stay few in memory', async () => {

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import {
   AnyCapture,
+  be16,
+  clientAck,
+  clientReset,
   echoRequest,
   espNull,
   espNullTransport,
@@ -14,13 +17,17 @@ import {
   mpls,
   noise,
   octets,
+  openvpnData,
   pppoe,
+  pptp,
   response,
+  serverReset,
   syn,
   transport,
   vxlan,
 } from '../craft/index.ts';
-import { A, B, datagram, framed, inner, tunnelsOf, Wire } from './tunneling.ts';
+import { Flow, type Side } from '../scenarios/tcp-stage.ts';
+import { A, B, datagram, framed, inner, MACS, tunnelsOf, Wire } from './tunneling.ts';
 
 /* The inventory of tunnels. */
 
@@ -73,6 +80,11 @@ describe('a tunnel', () => {
     ]);
   });
 
+  it('of PPTP has a call id, which is no key', async () => {
+    expect(await tunnelsOf(new Wire().pass(pptp(A, B, 42, inner(100))))).toMatchObject([{ protocol: 'gre', id: 42, isCall: true }]);
+    expect(await tunnelsOf(new Wire().pass(gre(A, B, inner(60), KEY)))).toMatchObject([{ protocol: 'gre', id: 42, isCall: false }]);
+  });
+
   it('of PPPoE and MPLS is between MACs', async () => {
     const [tunnel] = await tunnelsOf(new Wire().pass(pppoe(10, inner(100))));
     expect(tunnel).toMatchObject({ a: { ip: '02:00:00:00:00:01' }, b: { ip: '02:00:00:00:00:02' }, over: null, maxOuter: 108 });
@@ -89,6 +101,87 @@ describe('a tunnel', () => {
 
   it('is not made of the keepalives of GRE', async () => {
     expect(await tunnelsOf(new Wire().pass(greKeepalive(A, B)))).toEqual([]);
+  });
+});
+
+describe('a flow that is known by its later packets', () => {
+  const [client, server] = ['192.0.2.10:40001', '198.51.100.7:1194'];
+  const both = (wire: Wire, payload: (i: number) => Uint8Array, packets: number): Wire => {
+    for (let i = 0; i < packets; i++) wire.pass(i % 3 < 2 ? datagram(client, server, payload(i)) : datagram(server, client, payload(i)));
+    return wire;
+  };
+
+  it('has the packets of OpenVPN that led to it, their largest too', async () => {
+    const wire = both(new Wire(), (i) => openvpnData(5, 100 + i, i === 1 ? 1000 : 100), 12);
+    expect(await tunnelsOf(wire)).toMatchObject([
+      {
+        protocol: 'openvpn',
+        packets: 12,
+        packetsFromA: 8,
+        packetsFromB: 4,
+        a: { port: 40_001 },
+        maxOuter: 28 + 1024,
+        bytes: 12 * 152 + 900,
+        first: { frame: 1 },
+        last: { frame: 12 },
+      },
+    ]);
+  });
+
+  it('has those of a static key', async () => {
+    const random = (i: number): Uint8Array => octets(noise(i === 2 ? 1200 : 80 + 16 * (i % 10 < 4 ? 0 : (i * 7) % 60), i + 1));
+    expect(await tunnelsOf(both(new Wire(), random, 60))).toMatchObject([
+      {
+        protocol: 'openvpn',
+        packets: 60,
+        packetsFromA: 40,
+        maxOuter: 1228,
+        innerMtu: 1415,
+        assumed: 'UDP, static key, AES-CBC with SHA-256',
+        first: { frame: 1 },
+      },
+    ]);
+  });
+
+  it('has the HMAC of a static key by what its lengths leave', async () => {
+    const sha1 = (i: number): Uint8Array => octets(noise(84 + 16 * (i % 10 < 4 ? 0 : (i * 7) % 60), i + 1));
+    const [tunnel] = await tunnelsOf(both(new Wire(), sha1, 60));
+    expect(tunnel).toMatchObject({ innerMtu: 1415, assumed: 'UDP, static key, AES-CBC with SHA-1' });
+  });
+
+  it('has no limit inside where it is OpenVPN by TCP', async () => {
+    const wire = new Wire();
+    const flow = new Flow({ capture: wire, see: (packet) => wire.send(packet, MACS) }, { client: '192.0.2.10:40001', server });
+    flow.connect();
+    const say = (from: Side, packet: Uint8Array): void => {
+      const payload = octets(be16(packet.length), packet);
+      flow.say(from, payload.length, { payload });
+    };
+    const ids = { client: 11, server: 511 };
+    say('client', clientReset({ client: ids.client }));
+    say('server', serverReset(ids));
+    say('client', clientAck(ids));
+    for (let i = 1; i <= 4; i++) {
+      say('client', openvpnData(0, i));
+      say('server', openvpnData(0, i));
+    }
+    expect(await tunnelsOf(wire)).toMatchObject([{ protocol: 'openvpn', innerMtu: null, assumed: null, isOverTcp: true }]);
+  });
+
+  it('has those of WireGuard', async () => {
+    const wire = both(new Wire(), (i) => transport(i % 3 < 2 ? 7 : 8, 100 + i, i === 0 ? 1200 : 96), 12);
+    expect(await tunnelsOf(wire)).toMatchObject([
+      { protocol: 'wireguard', packets: 12, packetsFromA: 8, packetsFromB: 4, maxOuter: 28 + 32 + 1200, first: { frame: 1 } },
+    ]);
+  });
+
+  it('is none where one client sends resets that nobody answers', async () => {
+    const reset = (session: number): Uint8Array => clientReset({ client: session });
+    expect(await tunnelsOf(new Wire().pass(datagram(client, server, reset(1)), datagram(client, server, reset(2))))).toEqual([]);
+    // The same session again: it is a client.
+    expect(await tunnelsOf(new Wire().pass(datagram(client, server, reset(1)), datagram(client, server, reset(1))))).toMatchObject([
+      { protocol: 'openvpn', packets: 2, first: { frame: 1 } },
+    ]);
   });
 });
 

@@ -5,6 +5,7 @@ import { readStamp, STAMP_WORDS, type Stamp, writeStamp } from '../stamp.ts';
 import { NONE, Table } from '../table.ts';
 import { holdOf } from '../tunnels/holds.ts';
 import type { OuterFragments } from '../tunnels/outer-fragments.ts';
+import { sightingOf } from '../tunnels/sightings.ts';
 import { datagramLength, wireLength } from '../tunnels/sizes.ts';
 import type { TunnelName } from '../tunnels/tunnel.ts';
 import { type Silence, SilenceTracker } from './silences.ts';
@@ -49,6 +50,8 @@ export interface SecurityAssociation {
   lastSequence: number;
   /** Packets whose inside could be read: encryption is null. */
   readable: number;
+  /** Where its packets were seen, as `sightingOf` has it; copies too. */
+  sighted: number;
   /** The association of the way back; null where it is not known. */
   pair: SecurityAssociation | null;
   /** `Direction` in which its packets were seen; `Unknown` also where some came and some went. */
@@ -98,7 +101,8 @@ const LAST = FIRST + STAMP_WORDS;
 const FIRST_FRAGMENT = LAST + STAMP_WORDS;
 const LAST_FRAGMENT = FIRST_FRAGMENT + STAMP_WORDS;
 const MAX_FRAGMENT = LAST_FRAGMENT + STAMP_WORDS;
-const OWN = MAX_FRAGMENT + 2;
+const SIGHTED = MAX_FRAGMENT + 1;
+const OWN = SIGHTED + 1;
 
 const WINDOW_SIZE = 32;
 const DIRECTION_SHIFT = 4;
@@ -189,7 +193,7 @@ export class AssociationTracker {
     words[own + HOLDS] = (words[own + HOLDS] ?? 0) | holdOf(packet);
     if (length > (words[own + MAX_INNER] ?? 0)) words[own + MAX_INNER] = length;
     if (overhead > (words[own + OVERHEAD] ?? 0)) words[own + OVERHEAD] = overhead;
-    this.silent.observeInner(this.currentRun, needsAnswer(packet));
+    this.silent.observeInner(this.currentRun, needsAnswer(packet), packet);
     this.current = NONE;
   }
 
@@ -204,7 +208,7 @@ export class AssociationTracker {
     const id = (place - 1) & (table.limit - 1);
     if (this.placeOf(id) !== place - 1) return null;
     const { protocol, source, destination, spi } = this.make(id);
-    return { protocol, a: source, b: destination, id: spi };
+    return { protocol, a: source, b: destination, id: spi, isCall: false };
   }
 
   /** A later fragment of a packet of an association. @param place serial and id, as it was given to `OuterFragments` without the lowest bit */
@@ -271,6 +275,7 @@ export class AssociationTracker {
       writeStamp(table, own + FIRST, packet);
     }
     this.last = id;
+    words[own + SIGHTED] = (words[own + SIGHTED] ?? 0) | sightingOf(packet);
     if (!isNew && this.isCopy(own, sequence)) return;
     const length = wireLength(packet);
     this.version++;
@@ -354,6 +359,7 @@ export class AssociationTracker {
       firstSequence: word(FIRST_SEQUENCE) >>> 0,
       lastSequence: word(LAST_SEQUENCE) >>> 0,
       readable: word(READABLE),
+      sighted: word(SIGHTED),
       pair: null,
       direction: directions === 1 << Direction.In ? Direction.In : directions === 1 << Direction.Out ? Direction.Out : Direction.Unknown,
       first: readStamp(table, own + FIRST),
@@ -378,15 +384,21 @@ function needsAnswer({ transport, icmpType }: Packet): boolean {
  * far apart though there are several, nobody can tell.
  */
 function joined(associations: readonly SecurityAssociation[]): readonly SecurityAssociation[] {
-  const ways = new Map<string, SecurityAssociation[]>();
-  for (const each of associations) ways.set(wayOf(each), [...(ways.get(wayOf(each)) ?? []), each]);
-  for (const [way, forth] of ways) {
-    const [one] = forth;
-    const back = one ? (ways.get(wayOf({ ...one, source: one.destination, destination: one.source })) ?? []) : [];
-    if (!one || back.length === 0 || wayOf(back[0] ?? one) < way) continue;
-    for (const each of forth) {
-      const partner = nearest(each, back);
-      if (!partner || partner.pair || nearest(partner, forth) !== each) continue;
+  const ways = new Map<string, Way>();
+  for (const each of associations) {
+    const key = wayOf(each);
+    const way = ways.get(key) ?? new Way();
+    ways.set(key, way);
+    way.associations.push(each);
+  }
+  for (const way of ways.values()) way.sort();
+  for (const [key, forth] of ways) {
+    const [one] = forth.associations;
+    const back = one && ways.get(wayOf({ ...one, source: one.destination, destination: one.source }));
+    if (!one || !back || wayOf(back.associations[0] ?? one) < key) continue;
+    for (const each of forth.associations) {
+      const partner = back.nearest(each);
+      if (!partner || partner.pair || forth.nearest(partner) !== each) continue;
       each.pair = partner;
       partner.pair = each;
     }
@@ -397,15 +409,52 @@ function joined(associations: readonly SecurityAssociation[]): readonly Security
 const wayOf = ({ protocol, source, destination, path }: SecurityAssociation): string =>
   `${protocol} ${source.ip} ${source.port} ${destination.ip} ${destination.port} ${path}`;
 
-/** Undefined where two are about as near. */
-function nearest(association: SecurityAssociation, candidates: readonly SecurityAssociation[]): SecurityAssociation | undefined {
-  const overlapping = candidates.filter(
-    ({ first, last }) => first.at <= association.last.at + TOGETHER_SEC && last.at >= association.first.at - TOGETHER_SEC,
-  );
-  const apart = ({ first }: SecurityAssociation): number => Math.abs(first.at - association.first.at);
-  const [best, second] = [...overlapping].sort((a, b) => apart(a) - apart(b));
-  if (!best || (second && apart(second) - apart(best) < AMBIGUOUS_SEC)) return undefined;
-  return best;
+/** The associations of one direction between two ends. There may be thousands: what is near is looked for among its neighbours in time. */
+class Way {
+  readonly associations: SecurityAssociation[] = [];
+  /** Of each, the latest time at which it or one before it was in use. */
+  private readonly lasts: number[] = [];
+
+  /** By the time of the first packet, once all are there. */
+  sort(): void {
+    this.associations.sort((a, b) => a.first.at - b.first.at);
+    for (const { last } of this.associations) this.lasts.push(Math.max(last.at, this.lasts.at(-1) ?? last.at));
+  }
+
+  /** The one that began most nearly at the same time as one of the other direction, and was in use together with it; undefined where two are about as near. */
+  nearest({ first, last }: SecurityAssociation): SecurityAssociation | undefined {
+    const { associations, lasts } = this;
+    let after = this.firstFrom(first.at);
+    let before = after - 1;
+    let best: SecurityAssociation | undefined;
+    let nearestSec = Number.POSITIVE_INFINITY;
+    for (;;) {
+      const earlier = (lasts[before] ?? Number.NEGATIVE_INFINITY) >= first.at - TOGETHER_SEC ? associations[before] : undefined;
+      const later = (associations[after]?.first.at ?? Number.POSITIVE_INFINITY) <= last.at + TOGETHER_SEC ? associations[after] : undefined;
+      const earlierSec = earlier ? first.at - earlier.first.at : Number.POSITIVE_INFINITY;
+      const laterSec = later ? later.first.at - first.at : Number.POSITIVE_INFINITY;
+      const next = earlierSec < laterSec ? earlier : later;
+      const apartSec = Math.min(earlierSec, laterSec);
+      if (!next || apartSec - nearestSec >= AMBIGUOUS_SEC) return best;
+      if (next === earlier) before--;
+      else after++;
+      if (next.last.at < first.at - TOGETHER_SEC) continue;
+      if (best) return undefined;
+      best = next;
+      nearestSec = apartSec;
+    }
+  }
+
+  /** Place of the first one that began at `at` or later. */
+  private firstFrom(at: number): number {
+    let [low, high] = [0, this.associations.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.associations[middle]?.first.at ?? 0) < at) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
 }
 
 /** Two pairs of associations that begin so close to each other cannot be told apart. */

@@ -17,6 +17,8 @@ const MOST_NOTIFIES = 48;
 const MOST_INFORMATIONALS = 16;
 const MOST_ADDRESSES = 8;
 const MOST_OFFERS = 16;
+/** Fragments of IKE that have a bit of their own. */
+const MOST_PIECES = 31;
 /** Of an encrypted payload: its header, and the length of the padding (RFC 7296 section 3.14). */
 const SEALED_HEADER = 4;
 const PAD_LENGTH = 1;
@@ -27,12 +29,20 @@ interface Sighting {
   at: number;
 }
 
+/** Where a message belongs. */
+export interface IkePlace {
+  exchange: IkeMessageExchange;
+  isAnswer: boolean;
+}
+
 /** An IKE security association that is being followed. */
 export class IkeConversation {
   readonly facts: IkeSession;
   /** Addresses that the two ends have at this place of capture: before and after a NAT, and where they moved to. */
   private readonly initiators = new Set<string>();
   private readonly responders = new Set<string>();
+  /** Ports that the initiator sent to. */
+  private readonly askedPorts = new Set<number>();
   private readonly requests = new Map<IkeMessageExchange, Sighting>();
   private readonly responses = new Map<IkeMessageExchange, Sighting>();
   /** The latest INFORMATIONAL of version 1. */
@@ -76,10 +86,10 @@ export class IkeConversation {
   }
 
   /**
-   * One message of it; gives the exchange of a request.
+   * One message of it; gives its exchange, where it has one.
    * @param at where the IKE header begins
    */
-  observe(message: IkeMessage, packet: Packet, at: number): IkeMessageExchange | undefined {
+  observe(message: IkeMessage, packet: Packet, at: number): IkePlace | undefined {
     const { facts } = this;
     const size = packet.payloadAt - packet.ipAt + packet.payloadLength;
     facts.packets++;
@@ -98,7 +108,7 @@ export class IkeConversation {
     const exchange = this.follow(message, packet, fromInitiator, isRequest);
     if (fromInitiator) this.sentBy(packet);
     overwriteStamp(facts.last, packet);
-    return isRequest ? exchange : undefined;
+    return exchange && { exchange, isAnswer: !isRequest };
   }
 
   /** The whole of a message that was observed as far as its first IP fragment goes: what was not readable then. */
@@ -133,6 +143,7 @@ export class IkeConversation {
   private sentBy(packet: Packet): void {
     if (this.initiators.size < MOST_ADDRESSES) this.initiators.add(packet.sourceIp);
     if (this.responders.size < MOST_ADDRESSES) this.responders.add(packet.destinationIp);
+    if (this.askedPorts.size < MOST_ADDRESSES) this.askedPorts.add(packet.destinationPort);
   }
 
   /** Of version 1 whoever begins quick mode or a transaction asks; else the initiator does. */
@@ -165,8 +176,9 @@ export class IkeConversation {
     const asker = isRequest ? fromInitiator : !fromInitiator;
     const known = this.findOf(type, messageId, step, asker);
     if (isRequest) return this.request(message, packet, fromInitiator, step, known);
-    this.response(message, packet, fromInitiator, known ?? this.begin(message, packet, asker, step));
-    return undefined;
+    const answered = known ?? this.begin(message, packet, asker, step);
+    this.response(message, packet, fromInitiator, answered);
+    return answered;
   }
 
   private request(
@@ -202,9 +214,11 @@ export class IkeConversation {
   }
 
   private response(message: IkeMessage, packet: Packet, fromInitiator: boolean, exchange: IkeMessageExchange): void {
+    describeAnswer(exchange, message, packet);
+    // A NAT that changes it may be the capturing host itself: every sighting counts.
+    if (!fromInitiator && exchange.requestCount > 0) this.checkSource(packet);
     if (isLaterPiece(message) || this.isSighting(this.responses, exchange, message, packet)) return;
     exchange.responseCount++;
-    if (!fromInitiator && exchange.requestCount > 0) this.checkSource(packet);
     if (exchange.response) return;
     exchange.response = stampOf(packet);
     const [chosen] = message.proposals;
@@ -233,6 +247,7 @@ export class IkeConversation {
       response: null,
       responseCount: 0,
       responseRoom: null,
+      answerPieces: { largestPacket: 0, ipFragments: 0, lastFragments: 0, ikeFragments: 0, seen: 0 },
       wentOn: false,
       largest: 0,
       largestPacket: 0,
@@ -323,15 +338,23 @@ export class IkeConversation {
     }
   }
 
-  /** An answer from an address that the initiator did not send to. */
+  /** An answer from an address, or a port, that the initiator did not send to. */
   private checkSource(packet: Packet): void {
-    if (this.responders.has(packet.sourceIp)) return;
+    if (this.responders.has(packet.sourceIp) && this.askedPorts.has(packet.sourcePort)) return;
     const { answeredFrom } = this.facts;
     const known = answeredFrom.find(({ from }) => from.ip === packet.sourceIp && from.port === packet.sourcePort);
     if (known) known.packets++;
     else if (answeredFrom.length < MOST_ADDRESSES)
       answeredFrom.push({ from: { ip: packet.sourceIp, port: packet.sourcePort }, packets: 1, first: stampOf(packet) });
   }
+}
+
+function describeAnswer({ answerPieces }: IkeMessageExchange, { fragment }: IkeMessage, packet: Packet): void {
+  answerPieces.largestPacket = Math.max(answerPieces.largestPacket, packet.payloadAt - packet.ipAt + packet.payloadLength);
+  if (packet.isFragment) answerPieces.ipFragments++;
+  if (!fragment) return;
+  answerPieces.ikeFragments = Math.max(answerPieces.ikeFragments, fragment.total, fragment.number);
+  if (fragment.number >= 1 && fragment.number <= MOST_PIECES) answerPieces.seen |= 1 << (fragment.number - 1);
 }
 
 /** Pieces after the first one belong to the same message. */

@@ -25,6 +25,18 @@ export interface NatDetection {
   destination: boolean | null;
 }
 
+/** How an answer, or each of its repeats, is cut. */
+export interface IkeAnswerPieces {
+  /** Octets of the largest one as an IP packet, before it is cut. */
+  largestPacket: number;
+  /** Frames that are IP fragments of answers, and how many of those were the last one of theirs. */
+  ipFragments: number;
+  lastFragments: number;
+  /** Fragments of IKE that it comes in (RFC 7383), and those that were seen: number n as bit n - 1, up to 31. */
+  ikeFragments: number;
+  seen: number;
+}
+
 /** A request of an exchange, or a series of its repeats, and what answered it. */
 export interface IkeMessageExchange {
   /** 34 IKE_SA_INIT, 35 IKE_AUTH, 36 CREATE_CHILD_SA, 37 INFORMATIONAL; IKEv1: 2 main, 4 aggressive, 6 transaction, 32 quick. */
@@ -44,6 +56,7 @@ export interface IkeMessageExchange {
   responseCount: number;
   /** Octets that the encrypted part of the answer has at most for its payloads; null where that is not known. */
   responseRoom: number | null;
+  answerPieces: IkeAnswerPieces;
   /** What came later shows that it was answered, though the answer was not seen. */
   wentOn: boolean;
   /** Octets of UDP payload of the largest request, and of its IP packet before it is cut into fragments. */
@@ -93,7 +106,7 @@ export interface IkeSession {
   /** What the initiator offers, and what the responder chose, in the words of strongSwan's log. */
   offered: string[];
   chosen: string | null;
-  /** Answers from another address than the one that was asked. */
+  /** Answers from another address than the one that was asked, or from another port of it. */
   answeredFrom: { from: Required<Endpoint>; packets: number; first: Stamp }[];
   /** An ICMP error about its packets. */
   refusal: { from: string; reason: string; isPort: boolean; port: number; count: number; stamp: Stamp } | null;

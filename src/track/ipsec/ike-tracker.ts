@@ -6,8 +6,8 @@ import { ikeAt, NAT_T_PORT } from '../../wire/ike.ts';
 import { IpProtocol, type Packet } from '../../wire/packet.ts';
 import { BoundedMap } from '../bounded-map.ts';
 import { stampOf } from '../stamp.ts';
-import { IkeConversation } from './conversation.ts';
-import type { IkeMessageExchange, IkeSession } from './exchange.ts';
+import { IkeConversation, type IkePlace } from './conversation.ts';
+import type { IkeSession } from './exchange.ts';
 
 const MOST_SESSIONS = 4096;
 /** Datagrams in IP fragments whose rest is awaited. */
@@ -16,11 +16,10 @@ const UDP_HEADER = 8;
 const SPI = 8;
 const NON_ESP_MARKER = 4;
 
-/** A request of which the first IP fragment was seen. */
-interface Fragmented {
+/** A message of which the first IP fragment was seen. */
+interface Fragmented extends IkePlace {
   ident: number;
   path: number;
-  exchange: IkeMessageExchange;
 }
 
 /** Follows IKE: exchanges, what was repeated, what was notified, and whether a NAT is on the way. */
@@ -50,8 +49,8 @@ export class IkeTracker {
       keyOf(message.initiatorSpi, packet.path),
       () => new IkeConversation(message, packet, stampOf(packet)),
     );
-    const exchange = conversation.observe(message, packet, ikeAt(packet));
-    if (packet.isFragment && exchange) this.awaitRest(packet, exchange);
+    const place = conversation.observe(message, packet, ikeAt(packet));
+    if (packet.isFragment && place) this.awaitRest(packet, place);
     return true;
   }
 
@@ -61,11 +60,16 @@ export class IkeTracker {
     if (message) this.sessions.get(keyOf(message.initiatorSpi, packet.path))?.complete(message, packet, ikeAt(packet));
   }
 
-  /** A later IP fragment of a packet of these ports: it may be the rest of a request. */
+  /** A later IP fragment of a packet of these ports: it may be the rest of a message. */
   observeFragment({ ident, path, moreFragments, direction }: Packet): void {
     const found = this.fragmented.findLast((each) => each.ident === ident && each.path === path);
     if (!found) return;
-    const { exchange } = found;
+    const { exchange, isAnswer } = found;
+    if (isAnswer) {
+      exchange.answerPieces.ipFragments++;
+      if (!moreFragments) exchange.answerPieces.lastFragments++;
+      return;
+    }
     exchange.ipFragments++;
     if (!moreFragments) exchange.lastFragments++;
     exchange.restIn ||= direction === Direction.In;
@@ -95,8 +99,8 @@ export class IkeTracker {
     this.fragmented = [];
   }
 
-  private awaitRest({ ident, path }: Packet, exchange: IkeMessageExchange): void {
-    this.fragmented.push({ ident, path, exchange });
+  private awaitRest({ ident, path }: Packet, place: IkePlace): void {
+    this.fragmented.push({ ...place, ident, path });
     if (this.fragmented.length > MOST_FRAGMENTED) this.fragmented.shift();
   }
 }

@@ -16,8 +16,9 @@ const PATH = 8;
 
 /*
  * A pair's own words, for each direction (from the lower address first): packets in all 1 | packets of the present run 1 | its SPI 1 | of them such
- * as need an answer 1 | of them readable 1 | sequence number of the latest packet 1 | SPI of the latest packet 1 | 1 | present run: first 8, last 8 |
- * the longest silence that followed: packets 1, SPI 1, needing 1, readable 1, missed 1, flags 1, 2, first 8, last 8, ended by 8
+ * as need an answer 1 | of them readable 1 | sequence number of the latest packet 1 | SPI of the latest packet 1 | whom those ask that need an
+ * answer 1 | present run: first 8, last 8 | the longest silence that followed: packets 1, SPI 1, needing 1, readable 1, missed 1, before 1,
+ * whom it asked 1, 1, first 8, last 8, ended by 8
  */
 const TOTAL = 0;
 const RUN = 1;
@@ -26,15 +27,20 @@ const RUN_NEEDING = 3;
 const RUN_READABLE = 4;
 const LATEST_SEQUENCE = 5;
 const LATEST_SPI = 6;
+/** Nobody 0, one host as an odd number, or `SEVERAL`. */
+const RUN_ASKED = 7;
 const RUN_FIRST = 8;
 const RUN_LAST = RUN_FIRST + STAMP_WORDS;
 const BEST = RUN_LAST + STAMP_WORDS;
 const BEST_MISSED = 4;
 const BEST_BEFORE = 5;
+const BEST_ASKED = 6;
 const BEST_FIRST = BEST + 8;
 const BEST_LAST = BEST_FIRST + STAMP_WORDS;
 const BEST_END = BEST_LAST + STAMP_WORDS;
 const SIDE = BEST_END + STAMP_WORDS;
+
+const SEVERAL = 2;
 
 /** ESP or AH went one way for long, and nothing came back at this place. */
 export interface Silence {
@@ -48,6 +54,8 @@ export interface Silence {
   /** Of them those whose inside could be read, and those that need an answer (TCP, echo requests). */
   readable: number;
   needing: number;
+  /** Those that need an answer go to more than one host inside. */
+  asksSeveral: boolean;
   first: Stamp;
   last: Stamp;
   /** Packets from the silent end before the run. */
@@ -93,6 +101,7 @@ export class SilenceTracker {
       writeStamp(pairs, at + RUN_FIRST, packet);
       words[at + RUN_NEEDING] = 0;
       words[at + RUN_READABLE] = 0;
+      words[at + RUN_ASKED] = 0;
     }
     words[at + TOTAL] = (words[at + TOTAL] ?? 0) + 1;
     words[at + RUN] = run + 1;
@@ -103,11 +112,16 @@ export class SilenceTracker {
     return at;
   }
 
-  /** The packet that was observed last could be read. @param at as `observe` gave it */
-  observeInner(at: number, needsAnswer: boolean): void {
+  /** The packet that was observed last could be read. @param at as `observe` gave it @param packet what is inside */
+  observeInner(at: number, needsAnswer: boolean, packet: Packet): void {
     const { words } = this.pairs;
     words[at + RUN_READABLE] = (words[at + RUN_READABLE] ?? 0) + 1;
-    if (needsAnswer) words[at + RUN_NEEDING] = (words[at + RUN_NEEDING] ?? 0) + 1;
+    if (!needsAnswer) return;
+    words[at + RUN_NEEDING] = (words[at + RUN_NEEDING] ?? 0) + 1;
+    const known = words[at + RUN_ASKED] ?? 0;
+    if (known === SEVERAL) return;
+    const asked = destinationHash(packet);
+    words[at + RUN_ASKED] = known === 0 || known === asked ? asked : SEVERAL;
   }
 
   /** The longest silence of each direction, those that go on included. Allocates. */
@@ -164,6 +178,7 @@ export class SilenceTracker {
       words[at + BEST + 1] = words[at + RUN_SPI] ?? 0;
       words[at + BEST + 2] = words[at + RUN_NEEDING] ?? 0;
       words[at + BEST + 3] = words[at + RUN_READABLE] ?? 0;
+      words[at + BEST + BEST_ASKED] = words[at + RUN_ASKED] ?? 0;
       // Under a new SPI it counts from 1.
       const isSame = (words[answering + TOTAL] ?? 0) > 0 && words[answering + LATEST_SPI] === spi;
       const missed = isSame ? sequence - (words[answering + LATEST_SEQUENCE] ?? 0) - 1 : 0;
@@ -193,6 +208,7 @@ export class SilenceTracker {
         packets: run,
         readable: words[at + RUN_READABLE] ?? 0,
         needing: words[at + RUN_NEEDING] ?? 0,
+        asksSeveral: words[at + RUN_ASKED] === SEVERAL,
         first: readStamp(pairs, at + RUN_FIRST),
         last: readStamp(pairs, at + RUN_LAST),
         before: words[other + TOTAL] ?? 0,
@@ -207,6 +223,7 @@ export class SilenceTracker {
       packets: best,
       needing: words[at + BEST + 2] ?? 0,
       readable: words[at + BEST + 3] ?? 0,
+      asksSeveral: words[at + BEST + BEST_ASKED] === SEVERAL,
       first: readStamp(pairs, at + BEST_FIRST),
       last: readStamp(pairs, at + BEST_LAST),
       before: words[at + BEST + BEST_BEFORE] ?? 0,
@@ -222,6 +239,14 @@ export class SilenceTracker {
     const upper = addressText(ADDRESSES, 4);
     return fromLower ? { source: lower, destination: upper } : { source: upper, destination: lower };
   }
+}
+
+/** Odd, so that it is neither nobody nor `SEVERAL`. */
+function destinationHash(packet: Packet): number {
+  writeAddress(ADDRESSES, 0, packet, false);
+  let hash = 0;
+  for (let i = 0; i < 4; i++) hash = Math.imul(hash ^ (ADDRESSES[i] ?? 0), 0x01000193);
+  return hash | 1;
 }
 
 const ADDRESSES = new Int32Array(8);

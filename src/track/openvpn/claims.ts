@@ -95,6 +95,10 @@ export class ClaimBook {
     return this.candidates.size;
   }
 
+  get evicted(): number {
+    return this.candidates.evicted;
+  }
+
   /** One more packet of a flow of unknown protocol: `Claim`. `flow` is its serial. */
   claim(packet: Packet, flow: number, fromLower: boolean): number {
     const { message } = this;

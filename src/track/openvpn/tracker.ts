@@ -70,6 +70,8 @@ export class OpenVpnTracker {
   /** The latest attempt by TCP of a client's address at a server. */
   private readonly begunByTcp = new BoundedMap<string, Attempt>(MOST_NAMES);
   private evictedAttempts = 0;
+  /** Of the packet by UDP observed last: a second one named its session. */
+  isConfirmed = false;
   private sweepsAt = Number.NEGATIVE_INFINITY;
   private readonly clock: Packet;
   private readonly events: OpenVpnEvents;
@@ -91,7 +93,9 @@ export class OpenVpnTracker {
   }
 
   get evicted(): number {
-    return this.udpFlows.table.evicted + this.tcpFlows.table.evicted + this.evictedAttempts;
+    const { udpFlows, tcpFlows, families, byClient, byPeer, refusedByTcp, begunByTcp, claims } = this;
+    const maps = [families, byClient, byPeer, refusedByTcp, begunByTcp, claims];
+    return maps.reduce((sum, { evicted }) => sum + evicted, udpFlows.table.evicted + tcpFlows.table.evicted + this.evictedAttempts);
   }
 
   /** Attempts and sessions that were seen, in the order of their first packets. */
@@ -115,12 +119,14 @@ export class OpenVpnTracker {
     if (!lane) return false;
     if (lane.isStatic) {
       lane.attempt?.staticData(packet, lane.clientIsLower === udpFlows.fromLower);
+      this.isConfirmed = true;
       return true;
     }
     // Of a static key that was pushed out nothing can be read.
     if (hasStaticKey || !message.place(packet.view, packet.payloadAt, packet.payloadCaptured, packet.payloadLength)) return false;
     const isOurs = this.take(lane, packet, udpFlows.fromLower, 'udp');
     this.claims.takeClaimed();
+    this.isConfirmed = lane.attempt?.isConfirmed ?? false;
     return isOurs;
   }
 

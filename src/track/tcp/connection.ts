@@ -16,7 +16,7 @@ export interface StuckSegment {
   first: Stamp;
   retransmissions: Stamp[];
   retransmissionCount: number;
-  /** Packets of the receiver after it was sent for the second time, and the first and latest of them: it lives. */
+  /** Packets of the receiver after it was lost (those that ask for it, and all after it was sent for the second time), the first and latest of them: it lives. */
   lifeSigns: number;
   firstLife: Stamp | null;
   lastLife: Stamp | null;
@@ -31,8 +31,9 @@ export interface TcpGap {
   /** Sequence numbers of the first octet that is missing, and of the first one behind the gap. */
   start: number;
   end: number;
-  /** The first packet from behind it. */
+  /** The first packet from behind it, and the latest one of its sender. */
   stamp: Stamp;
+  last: Stamp;
 }
 
 /** One direction of a connection at one place of capture. */
@@ -42,6 +43,8 @@ export interface TcpDirection {
   bytes: number;
   /** Segments with octets that were sent before. */
   retransmissions: number;
+  /** Segments, SYNs and FINs too, that were sent again though the other end had acknowledged them here: its acknowledgments, which are small, get lost. */
+  unheard: number;
   /** Octets of the largest IP packet that was sent, as it is on the wire; and of the largest one whose octets were acknowledged. 0: none. */
   largestSent: number;
   largestAcked: number;
@@ -57,9 +60,8 @@ export interface TcpDirection {
   keepalives: number;
   /** Up to which sequence number the receiver acknowledged it here; null where no acknowledgment was seen. */
   ackedTo: number | null;
-  /** First and last packet; null where there is none. */
+  /** First packet; null where there is none. */
   first: Stamp | null;
-  last: Stamp | null;
 }
 
 /** The connection as one place of capture saw it: one interface (`Packet.interfaceId`), inside of the same tunnels. */

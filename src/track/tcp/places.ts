@@ -1,31 +1,49 @@
 import { Direction } from '../../frame.ts';
-import type { Endpoint } from '../../net/ip.ts';
+import { type Endpoint, ipv4Text, ipWords } from '../../net/ip.ts';
 import type { QuotedPacket } from '../../wire/icmp.ts';
 import { isLayer3 } from '../../wire/layer3.ts';
 import type { Packet } from '../../wire/packet.ts';
 import { addressText, isFromLower, writeAddress } from '../flows.ts';
-import { STAMP_WORDS } from '../stamp.ts';
+import { BRIEF_WORDS, readBrief, STAMP_WORDS, type Stamp, writeBrief } from '../stamp.ts';
 import { NONE, Table } from '../table.ts';
 
 /*
- * The key: both addresses in four words each (IPv4 as 0, 0, 0xffff, address), lower end first; both ports; the path and the id of the tunnel around the
- * connection; the interface with its VLAN. The place where a connection was seen first has none of the last three in its key but HOME: few connections are
- * seen at a second one, and those that are, are found by it.
+ * The key of a connection: kind of key, both ports, both addresses, one word each of IPv4 and four of IPv6, lower end first. It leads to the place where the
+ * connection was seen first. Few are seen at a second one, and those that are, are found by it: the key of such a place is kind, id of the first one, path
+ * and id of the tunnel around the connection, and the interface with its VLAN.
  */
-const UPPER = 4;
-const PORTS = 8;
-const PLACE = 9;
+const KIND = 0;
+const PORTS = 1;
+const LOWER = 2;
+const FIRST_PLACE = 1;
+const PLACE = 2;
 const PLACE_WORDS = 3;
-const HOME = -1;
+const IPV4_WORDS = 4;
+const IPV6_WORDS = 10;
+const OTHER_WORDS = PLACE + PLACE_WORDS;
+/** A connection is seen at so many places at most: a packet that says otherwise is made up. */
+const MOST_PLACES_OF_ONE = 32;
 /** `InterfaceTracker` knows at most as many. */
 const INTERFACE_BITS = 14;
 const INTERFACE_MASK = (1 << INTERFACE_BITS) - 1;
 
 /*
- * A place's own words, by lines of the cache (the first twelve share one with the end of the key):
+ * What every packet needs are a place's own words, so many that two lines of the cache hold an entry:
  *
- *   first place of the connection 1 | next place 1 | state 1 | noted 1 | most octets of a segment 2 x 1 | path, tunnel and interface 3 | spare 3 ||
- *   counters of the lower end 16 || of the upper end 16 || last packets 2 x 8 || first packets 2 x 8
+ *   interface, where no tunnel is around 1 | latest packet of the connection, if it is the first place 3 | counters of the lower end 8 | of the upper end 8
+ */
+const INTERFACE = 0;
+const IN_TUNNEL = -1;
+const LAST = 1;
+const COUNTERS = LAST + BRIEF_WORDS;
+const COUNTER_WORDS = 8;
+const OWN_WORDS = COUNTERS + 2 * COUNTER_WORDS;
+
+/*
+ * What few packets ask for stands apart:
+ *
+ *   first place of the connection 1 | next place 1 | state 1 | noted 1 | most octets of a segment 2 x 1 | path, tunnel and interface 3 | spare 1 |
+ *   rare counters of the lower end 10 | of the upper end 10 | first packets 2 x 8
  */
 const CONNECTION = 0;
 /** Plus one; 0: there is none. */
@@ -34,12 +52,13 @@ export const STATE = 2;
 /** Its number among the places that are looked at for their MSS plus one; 0: it is not one of them. */
 export const NOTED = 3;
 const LIMITS = 4;
+const LIMIT_SHIFT = 16;
+const LIMIT_MASK = 0xffff;
 const WHERE = 6;
-const COUNTERS = 12;
-const COUNTER_WORDS = 16;
-const LAST = 44;
-const FIRST = 60;
-const OWN_WORDS = 76;
+const RARE = 10;
+const RARE_WORDS = 10;
+const FIRST = RARE + 2 * RARE_WORDS;
+const APART_WORDS = FIRST + 2 * STAMP_WORDS;
 
 /* State: */
 /** The lower end opened it, or spoke first. */
@@ -50,6 +69,8 @@ export const LAYER_3 = 4;
 /** Two bits each: `Direction` of packets of the lower and of the upper end. */
 export const LOWER_DIRECTION_SHIFT = 3;
 export const UPPER_DIRECTION_SHIFT = 5;
+/** Of the first place: how many others there are. */
+const OTHERS_SHIFT = 7;
 
 /* Counters of one direction, from `countersOf` on. */
 /** Sequence number behind the highest octet that was sent. */
@@ -63,18 +84,22 @@ export const FLAGS = 3;
 export const SIZES = 4;
 /** Its latest segment in `SentSegments`. */
 export const SEGMENT = 5;
-/** Identification of the latest segment; above it its TTL, and how many keepalives there were (8 bits each). */
-export const IDENT = 6;
-export const KEEPALIVES_SHIFT = 24;
 /** The window that the end offered last, by how many bits it is shifted (8 bits), and how often the end repeated its latest acknowledgment (8 bits). */
-export const WINDOW = 7;
+export const WINDOW = 6;
+/** Octets of payload, but for those in `MORE_BYTES`. */
+const BYTES = 7;
+const MOST_BYTES = 2 ** 30;
+
+/* Rare counters of one direction, from `rareOf` on. */
 /** A double: octets of payload. */
-export const BYTES = 8;
-export const RETRANSMISSIONS = 10;
+const MORE_BYTES = 0;
+export const RETRANSMISSIONS = 2;
 /** Sequence number of the SYN. */
-export const INITIAL = 11;
+export const INITIAL = 3;
+export const KEEPALIVES = 4;
+export const UNHEARD = 5;
 /** Segments larger than all that was acknowledged, on their way: first and latest. Each: behind its last octet, and length and size. */
-export const CANDIDATES = 12;
+export const CANDIDATES = 6;
 
 /* Flags of a direction. */
 export const SEEN = 1;
@@ -89,6 +114,10 @@ export const FIN = 64;
 export const RST = 128;
 export const GAP = 256;
 export const MSS = 512;
+/** There are candidates. */
+export const AWAITED = 1024;
+/** One of them is as large as the largest that was sent. */
+export const AWAITED_MOST = 2048;
 export const MSS_SHIFT = 16;
 
 /**
@@ -99,14 +128,18 @@ export class Places {
   readonly table: Table;
   /** Whether the packet whose key was written came from the lower end. */
   fromLower = false;
+  /** Packets at places that a connection had no room for. */
+  refused = 0;
   private readonly closed: (connection: number) => void;
 
   /** @param closed a connection is over: its places are still there until it returns */
   constructor(clock: Packet, limit: number, idleSec: number, closed: (connection: number) => void) {
     this.closed = closed;
     this.table = new Table({
-      words: PLACE + PLACE_WORDS,
+      words: IPV6_WORDS,
+      front: IPV4_WORDS,
       own: OWN_WORDS,
+      apart: APART_WORDS,
       limit,
       idleSec,
       clock,
@@ -114,37 +147,44 @@ export class Places {
     });
   }
 
-  /** The place of the packet, added where there is none; it counts as used. Sets `fromLower`. */
+  /** The place of the packet, added where there is none; it counts as used. NONE where the connection has too many places. Sets `fromLower`. */
   take(packet: Packet): number {
     const { table } = this;
-    const { key } = table;
-    this.fromLower = writeEnds(key, packet, packet.sourcePort, packet.destinationPort);
-    writeHome(key);
+    this.fromLower = writeEnds(table, packet, packet.sourcePort, packet.destinationPort);
     const home = table.touch();
     if (home === NONE) return this.add(packet, NONE);
-    const { words } = table;
-    const where = table.ownOf(home) + WHERE;
-    if (words[where] === (packet.path | 0) && words[where + 1] === (packet.tunnelId | 0) && words[where + 2] === interfaceKey(packet))
-      return home;
-    return this.takeOther(packet, home);
+    writeBrief(table.words, table.ownOf(home) + LAST, packet);
+    if (this.isAt(packet, home)) return home;
+    this.writeOther(packet, home);
+    const known = table.touch();
+    return known === NONE ? this.add(packet, home) : known;
+  }
+
+  /** The place of the packet, or NONE. Sets `fromLower`. */
+  find(packet: Packet): number {
+    const { table } = this;
+    this.fromLower = writeEnds(table, packet, packet.sourcePort, packet.destinationPort);
+    const home = table.find();
+    if (home === NONE || this.isAt(packet, home)) return home;
+    this.writeOther(packet, home);
+    return table.find();
   }
 
   /** The connection of the packet that an ICMP error quotes, or NONE; sets `fromLower` by the quoted packet's source. */
   findQuoted(quote: QuotedPacket): number {
     const { table } = this;
-    this.fromLower = writeEnds(table.key, quote, quote.sourcePort, quote.destinationPort);
-    writeHome(table.key);
+    this.fromLower = writeEnds(table, quote, quote.sourcePort, quote.destinationPort);
     return table.find();
   }
 
   /** The connection that a place belongs to: the id of its first place. */
   connectionOf(place: number): number {
-    return this.table.words[this.table.ownOf(place) + CONNECTION] ?? 0;
+    return this.table.apart.words[this.table.apartOf(place) + CONNECTION] ?? 0;
   }
 
   /** The next place of the same connection, or NONE. */
   nextOf(place: number): number {
-    return (this.table.words[this.table.ownOf(place) + SIBLING] ?? 0) - 1;
+    return (this.table.apart.words[this.table.apartOf(place) + SIBLING] ?? 0) - 1;
   }
 
   /** The connection was seen at more places than one. */
@@ -152,9 +192,57 @@ export class Places {
     return this.nextOf(this.connectionOf(place)) !== NONE;
   }
 
+  /** Connections between pairs of addresses (`a b`, in either order), the latest so many. Looks at all. */
+  between(pairs: ReadonlySet<string>, most: number): number[] {
+    const { table } = this;
+    const last = new Set([...pairs].flatMap((pair) => pair.split(' ').map((ip) => ipWords(ip)[3] | 0)));
+    const found = table.ids().filter((id) => {
+      if (this.connectionOf(id) !== id) return false;
+      const words = table.keyWord(id, KIND) === Key.Ipv6 ? IPV6_ADDRESS : 1;
+      // Few of them have the last word of an address that is asked for: the others need no text.
+      if (!last.has(table.keyWord(id, LOWER + words - 1)) || !last.has(table.keyWord(id, LOWER + 2 * words - 1))) return false;
+      const [a, b] = [this.endOf(id, true).ip, this.endOf(id, false).ip];
+      return pairs.has(`${a} ${b}`) || pairs.has(`${b} ${a}`);
+    });
+    return found.slice(-most);
+  }
+
   /** The connection is over. */
   close(connection: number): void {
     this.letGo(connection, NONE);
+  }
+
+  /**
+   * Places that only the other direction passes, of one that only one direction (`lower`: of the lower end) passes; none where another place of this
+   * direction has them: a packet that passes several places says it once.
+   */
+  otherHalvesOf(id: number, lower: boolean): number[] {
+    const halves: number[] = [];
+    let isBefore = true;
+    for (let each = this.connectionOf(id); each !== NONE; each = this.nextOf(each)) {
+      if (each === id) isBefore = false;
+      else if (this.isOtherHalf(id, each)) {
+        if (isBefore && this.isHalf(each, lower)) return [];
+        if (this.isHalf(each, !lower)) halves.push(each);
+      }
+    }
+    return halves;
+  }
+
+  private isHalf(place: number, lower: boolean): boolean {
+    const { words } = this.table;
+    const own = this.table.ownOf(place);
+    const isSeen = ((words[countersOf(own, lower) + FLAGS] ?? 0) & SEEN) !== 0;
+    return isSeen && ((words[countersOf(own, !lower) + FLAGS] ?? 0) & SEEN) === 0;
+  }
+
+  /** Whether one direction may pass one place, and the other one the other. */
+  private isOtherHalf(a: number, b: number): boolean {
+    const path = this.pathOf(a);
+    if (path !== this.pathOf(b)) return false;
+    if (path !== 0) return this.interfaceOf(a) === this.interfaceOf(b);
+    const { apart } = this.table;
+    return (((apart.words[this.table.apartOf(a) + STATE] ?? 0) | (apart.words[this.table.apartOf(b) + STATE] ?? 0)) & LAYER_3) === 0;
   }
 
   isInner(place: number): boolean {
@@ -162,61 +250,124 @@ export class Places {
   }
 
   pathOf(place: number): number {
-    return this.table.words[this.table.ownOf(place) + WHERE] ?? 0;
+    return this.table.apart.words[this.table.apartOf(place) + WHERE] ?? 0;
   }
 
   tunnelOf(place: number): number {
-    return (this.table.words[this.table.ownOf(place) + WHERE + 1] ?? 0) >>> 0;
+    return (this.table.apart.words[this.table.apartOf(place) + WHERE + 1] ?? 0) >>> 0;
   }
 
   interfaceOf(place: number): number {
-    return (this.table.words[this.table.ownOf(place) + WHERE + 2] ?? 0) & INTERFACE_MASK;
+    return (this.table.apart.words[this.table.apartOf(place) + WHERE + 2] ?? 0) & INTERFACE_MASK;
   }
 
   vlanOf(place: number): number | null {
-    const vlan = (this.table.words[this.table.ownOf(place) + WHERE + 2] ?? 0) >>> INTERFACE_BITS;
+    const vlan = (this.table.apart.words[this.table.apartOf(place) + WHERE + 2] ?? 0) >>> INTERFACE_BITS;
     return vlan > 0 ? vlan - 1 : null;
   }
 
   /** Allocates. */
   endOf(place: number, lower: boolean): Required<Endpoint> {
     const { table } = this;
-    for (let i = 0; i < 4; i++) scratch[i] = table.keyWord(place, (lower ? 0 : UPPER) + i);
-    const ports = table.keyWord(place, PORTS);
-    return { ip: addressText(scratch, 0), port: lower ? ports >>> 16 : ports & 0xffff };
+    const home = this.connectionOf(place);
+    const isV6 = table.keyWord(home, KIND) === Key.Ipv6;
+    const words = isV6 ? IPV6_ADDRESS : 1;
+    const first = LOWER + (lower ? 0 : words);
+    const ports = table.keyWord(home, PORTS);
+    for (let i = 0; i < words; i++) scratch[i] = table.keyWord(home, first + i);
+    return { ip: isV6 ? addressText(scratch, 0) : ipv4Text(scratch[0] ?? 0), port: lower ? ports >>> 16 : ports & 0xffff };
   }
 
-  /** Another place than the first one, added where it is new. */
-  private takeOther(packet: Packet, home: number): number {
+  /** The latest packet of the connection, at any place. Allocates. */
+  lastOf(connection: number): Stamp {
     const { table } = this;
-    writeWhere(table.key, PLACE, packet);
-    const known = table.touch();
-    return known === NONE ? this.add(packet, home) : known;
+    return readBrief(table.words, table.ownOf(connection) + LAST, table.seenAt(connection));
+  }
+
+  /** Octets of payload. */
+  bytesOf(place: number, lower: boolean): number {
+    const { apart, words } = this.table;
+    const more = apart.doubles[(rareOf(this.table.apartOf(place), lower) + MORE_BYTES) >> 1] ?? 0;
+    return more + (words[countersOf(this.table.ownOf(place), lower) + BYTES] ?? 0);
+  }
+
+  /** Counts octets of payload of the direction whose counters begin at `at`. */
+  addBytes(place: number, at: number, length: number): void {
+    const { words, apart } = this.table;
+    const bytes = (words[at + BYTES] ?? 0) + length;
+    if (bytes < MOST_BYTES) {
+      words[at + BYTES] = bytes;
+      return;
+    }
+    const more = (rareOf(this.table.apartOf(place), this.fromLower) + MORE_BYTES) >> 1;
+    apart.doubles[more] = (apart.doubles[more] ?? 0) + bytes;
+    words[at + BYTES] = 0;
+  }
+
+  /** Whether the first place of a connection is that of the packet. */
+  private isAt(packet: Packet, home: number): boolean {
+    const known = this.table.words[this.table.ownOf(home) + INTERFACE];
+    return known === hereOf(packet) && (known !== IN_TUNNEL || this.isIn(packet, home));
+  }
+
+  /** The same of one in a tunnel. */
+  private isIn(packet: Packet, home: number): boolean {
+    const { apart } = this.table;
+    const where = this.table.apartOf(home) + WHERE;
+    return (
+      apart.words[where] === (packet.path | 0) &&
+      apart.words[where + 1] === (packet.tunnelId | 0) &&
+      apart.words[where + 2] === interfaceKey(packet)
+    );
+  }
+
+  /** Writes the key of another place than the first one. */
+  private writeOther(packet: Packet, home: number): void {
+    const { key } = this.table;
+    key[KIND] = Key.Other;
+    key[FIRST_PLACE] = home;
+    writeWhere(key, PLACE, packet);
+    this.table.keyLength = OTHER_WORDS;
   }
 
   /** @param home the first place of the connection; NONE: this is it */
   private add(packet: Packet, home: number): number {
     const { table } = this;
-    const isFull = table.size === table.limit;
-    const id = table.add();
-    const { words } = table;
-    const own = table.ownOf(id);
-    // What makes room may be the first place of this very connection.
-    const isHomeless = home === NONE || (isFull && !this.isThere(home));
-    words[own + CONNECTION] = isHomeless ? id : home;
-    if (!isHomeless) {
-      const first = table.ownOf(home);
-      words[own + SIBLING] = words[first + SIBLING] ?? 0;
-      words[first + SIBLING] = id + 1;
+    if (home !== NONE && !this.hasRoom(home)) {
+      this.refused++;
+      return NONE;
     }
-    writeWhere(words, own + WHERE, packet);
-    words[own + STATE] = (this.fromLower ? OPENED_BY_LOWER : 0) | (packet.depth === 0 && isLayer3(packet) ? LAYER_3 : 0);
+    const { evicted } = table;
+    const id = table.add();
+    if (home !== NONE && table.evicted > evicted && !this.isThere(packet, home)) {
+      // The first place of this very connection made room.
+      table.remove(id);
+      return this.take(packet);
+    }
+    const { words } = table.apart;
+    const apart = table.apartOf(id);
+    words[apart + CONNECTION] = home === NONE ? id : home;
+    if (home !== NONE) {
+      const first = table.apartOf(home);
+      words[apart + SIBLING] = words[first + SIBLING] ?? 0;
+      words[first + SIBLING] = id + 1;
+      words[first + STATE] = (words[first + STATE] ?? 0) + (1 << OTHERS_SHIFT);
+    }
+    writeWhere(words, apart + WHERE, packet);
+    words[apart + STATE] = (this.fromLower ? OPENED_BY_LOWER : 0) | (packet.depth === 0 && isLayer3(packet) ? LAYER_3 : 0);
+    const own = table.ownOf(id);
+    table.words[own + INTERFACE] = hereOf(packet);
+    writeBrief(table.words, own + LAST, packet);
     return id;
   }
 
-  /** Whether the first place of the connection whose key was written is still that one. */
-  private isThere(home: number): boolean {
-    writeHome(this.table.key);
+  private hasRoom(home: number): boolean {
+    return (this.table.apart.words[this.table.apartOf(home) + STATE] ?? 0) >>> OTHERS_SHIFT < MOST_PLACES_OF_ONE - 1;
+  }
+
+  /** Whether the first place of the packet's connection is still that one. */
+  private isThere(packet: Packet, home: number): boolean {
+    writeEnds(this.table, packet, packet.sourcePort, packet.destinationPort);
     return this.table.find() === home;
   }
 
@@ -234,15 +385,23 @@ export class Places {
 
 const scratch = new Int32Array(4);
 
-/* Where an end's words begin, counted from a place's own ones. */
+/** Where an end's words begin, counted from a place's own ones. */
 export const countersOf = (own: number, lower: boolean): number => own + COUNTERS + (lower ? 0 : COUNTER_WORDS);
-export const firstOf = (own: number, lower: boolean): number => own + FIRST + (lower ? 0 : STAMP_WORDS);
-export const lastOf = (own: number, lower: boolean): number => own + LAST + (lower ? 0 : STAMP_WORDS);
+/* The same among those that stand apart. */
+export const rareOf = (apart: number, lower: boolean): number => apart + RARE + (lower ? 0 : RARE_WORDS);
+export const firstOf = (apart: number, lower: boolean): number => apart + FIRST + (lower ? 0 : STAMP_WORDS);
 /**
  * The word that says how many octets a segment of that end has at most, options of TCP included: the MSS of the other end, and above it what turned out to
  * be less; each 0 where it is not known.
  */
-export const limitOf = (own: number, lower: boolean): number => own + LIMITS + (lower ? 0 : 1);
+export const limitOf = (apart: number, lower: boolean): number => apart + LIMITS + (lower ? 0 : 1);
+
+/** Segments of an end have no more than so many octets, though its MSS allows more: `at` is that of `limitOf`. */
+export function lowerLimit(words: Int32Array, at: number, most: number): void {
+  const limits = words[at] ?? 0;
+  const known = limits >>> LIMIT_SHIFT;
+  if (most > 0 && most <= LIMIT_MASK && (known === 0 || most < known)) words[at] = (limits & LIMIT_MASK) | (most << LIMIT_SHIFT);
+}
 
 /** `Direction` of packets of an end at a place, by its state; of what passed only from the other end it is the opposite one. */
 export function directionOf(state: number, lower: boolean): number {
@@ -252,19 +411,27 @@ export function directionOf(state: number, lower: boolean): number {
   return other === Direction.Unknown ? Direction.Unknown : other === Direction.In ? Direction.Out : Direction.In;
 }
 
-/** Writes both ends of a packet into a key, the lower one first; whether its source is the lower one. */
-function writeEnds(key: Int32Array, packet: Packet | QuotedPacket, sourcePort: number, destinationPort: number): boolean {
-  const lower = isFromLower(packet, sourcePort, destinationPort);
-  writeAddress(key, lower ? 0 : UPPER, packet, true);
-  writeAddress(key, lower ? UPPER : 0, packet, false);
-  key[PORTS] = lower ? (sourcePort << 16) | destinationPort : (destinationPort << 16) | sourcePort;
-  return lower;
-}
+const Key = { Other: 0, Ipv4: 4, Ipv6: 6 } as const;
+const IPV6_ADDRESS = 4;
 
-function writeHome(key: Int32Array): void {
-  key[PLACE] = HOME;
-  key[PLACE + 1] = HOME;
-  key[PLACE + 2] = HOME;
+/** Writes both ends of a packet into the table's key, the lower one first; whether its source is the lower one. */
+function writeEnds(table: Table, packet: Packet | QuotedPacket, sourcePort: number, destinationPort: number): boolean {
+  const { key } = table;
+  const lower = isFromLower(packet, sourcePort, destinationPort);
+  key[PORTS] = lower ? (sourcePort << 16) | destinationPort : (destinationPort << 16) | sourcePort;
+  if (packet.version === 4) {
+    const { src4, dst4 } = packet;
+    key[KIND] = Key.Ipv4;
+    key[LOWER] = lower ? src4 : dst4;
+    key[LOWER + 1] = lower ? dst4 : src4;
+    table.keyLength = IPV4_WORDS;
+  } else {
+    key[KIND] = Key.Ipv6;
+    writeAddress(key, lower ? LOWER : LOWER + IPV6_ADDRESS, packet, true);
+    writeAddress(key, lower ? LOWER + IPV6_ADDRESS : LOWER, packet, false);
+    table.keyLength = IPV6_WORDS;
+  }
+  return lower;
 }
 
 function writeWhere(words: Int32Array, at: number, packet: Packet): void {
@@ -276,3 +443,6 @@ function writeWhere(words: Int32Array, at: number, packet: Packet): void {
 /** The interface, and of tagged frames the outermost tag. */
 const interfaceKey = ({ vlanCount, interfaceId, vlans }: Packet): number =>
   vlanCount > 0 ? interfaceId | (((vlans[0] ?? 0) + 1) << INTERFACE_BITS) : interfaceId;
+
+/** What tells most places apart: the interface where no tunnel is around. */
+const hereOf = (packet: Packet): number => (packet.path === 0 ? interfaceKey(packet) : IN_TUNNEL);

@@ -1,17 +1,23 @@
 import type { Packet } from '../../wire/packet.ts';
-import { readStamp, STAMP_WORDS, type Stamp, stampedAt, writeStamp } from '../stamp.ts';
+import { readBrief, type Stamp, writeBrief } from '../stamp.ts';
 
 /*
- * A segment, in 32-bit words: sequence number 1 | octets of payload 1 | size and flag 1 | the one before of its direction 1 | stamp 8
+ * A segment, in 32-bit words:
+ *
+ *   sequence number 1 | octets of payload 1 | size, flag and TTL 1 | the one before of its direction 1 | at 2 | brief stamp 3 | identification 1
  */
 const SEQ = 0;
 const LENGTH = 1;
 const SIZE = 2;
 const PREVIOUS = 3;
-const STAMP = 4;
-const WORDS = STAMP + STAMP_WORDS;
-const REPEATED = 1 << 16;
+/** A double. */
+const AT = 2;
+const STAMP = 6;
+const IDENT = 9;
+const WORDS = 10;
 const SIZE_MASK = 0xffff;
+const REPEATED = 1 << 16;
+const TTL_SHIFT = 24;
 /** So many are remembered, of all connections together. */
 const SEGMENTS = 32_768;
 const MASK = SEGMENTS - 1;
@@ -46,9 +52,11 @@ export class SentSegments {
     const { words } = this;
     words[at + SEQ] = seq;
     words[at + LENGTH] = packet.payloadLength;
-    words[at + SIZE] = isRepeated ? size | REPEATED : size;
+    words[at + SIZE] = size | (isRepeated ? REPEATED : 0) | (packet.ttl << TTL_SHIFT);
     words[at + PREVIOUS] = previous;
-    writeStamp(this, at + STAMP, packet);
+    this.doubles[(at >> 1) + AT] = packet.at;
+    writeBrief(words, at + STAMP, packet);
+    words[at + IDENT] = packet.ident;
     return this.latest;
   }
 
@@ -81,13 +89,21 @@ export class SentSegments {
     return ((this.words[(segment & MASK) * WORDS + SIZE] ?? 0) & REPEATED) !== 0;
   }
 
+  ttlOf(segment: number): number {
+    return (this.words[(segment & MASK) * WORDS + SIZE] ?? 0) >>> TTL_SHIFT;
+  }
+
+  identOf(segment: number): number {
+    return this.words[(segment & MASK) * WORDS + IDENT] ?? 0;
+  }
+
   atOf(segment: number): number {
-    return stampedAt(this, (segment & MASK) * WORDS + STAMP);
+    return this.doubles[(((segment & MASK) * WORDS) >> 1) + AT] ?? 0;
   }
 
   /** Allocates. */
   stampOf(segment: number): Stamp {
-    return readStamp(this, (segment & MASK) * WORDS + STAMP);
+    return readBrief(this.words, (segment & MASK) * WORDS + STAMP, this.atOf(segment));
   }
 
   private reserve(): void {

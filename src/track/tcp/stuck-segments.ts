@@ -1,4 +1,5 @@
 import type { Packet } from '../../wire/packet.ts';
+import { eachSackBlock } from '../../wire/tcp.ts';
 import { BoundedMap } from '../bounded-map.ts';
 import { overwriteStamp, type Stamp, stampOf } from '../stamp.ts';
 import type { StuckSegment } from './connection.ts';
@@ -10,6 +11,24 @@ const STUCK_AFTER = 3;
 const MOST_STAMPS = 8;
 /** The sender backs off to two minutes (RFC 6298 section 2.5, Linux TCP_RTO_MAX): so far back the first sending may lie. */
 const MOST_STEPS = 4096;
+/** A sender that has repeated a segment once or twice does it again sooner (RFC 6298). */
+const QUIET_SEC = 10;
+const MOST_LOOKED_AT = 8;
+/** Directions whose receiver asks for a segment that was not repeated yet. */
+const MOST_ASKED = 1024;
+/** An acknowledgment that comes so soon after the segment may be a copy of the one before. */
+const COPY_SEC = 0.003;
+
+/** The receiver says again how far it got: what it has of later octets shows that a segment is missing. */
+interface Asked {
+  /** The sequence number that it waits for. */
+  seq: number;
+  count: number;
+  first: Stamp;
+  last: Stamp;
+  /** It has octets from behind the gap (RFC 2018), so it says it after the segment was sent. */
+  hasLater: boolean;
+}
 
 /** The segment that is being repeated, as it was sent last. */
 interface Repeated {
@@ -27,20 +46,20 @@ interface Track {
 
 /** Segments at the left edge of what is not acknowledged that are sent again: few connections have one at a time. */
 export class StuckSegments {
-  private readonly tracks: BoundedMap<number, Track>;
+  /** Directions that left to make room. */
+  evicted = 0;
+  private readonly tracks = new Map<number, Track>();
+  private readonly asked = new BoundedMap<number, Asked>(MOST_ASKED);
   private readonly sent: SentSegments;
+  private readonly limit: number;
 
   constructor(sent: SentSegments, limit: number) {
     this.sent = sent;
-    this.tracks = new BoundedMap(limit);
+    this.limit = limit;
   }
 
   get size(): number {
-    return this.tracks.size;
-  }
-
-  get evicted(): number {
-    return this.tracks.evicted;
+    return this.tracks.size + this.asked.size;
   }
 
   /** The directions (as given to `repeat`) of which there is something to say. */
@@ -64,14 +83,17 @@ export class StuckSegments {
    * @param size octets of its IP packet on the wire
    * @param before the segment sent before it in this direction
    * @param isClosed the receiver's window is closed
+   * @returns whether there is room for it
    */
-  repeat(key: number, packet: Packet, seq: number, length: number, size: number, before: number, isClosed: boolean): void {
-    const track = this.tracks.take(key, () => ({ now: undefined, kept: undefined }));
+  repeat(key: number, packet: Packet, seq: number, length: number, size: number, before: number, isClosed: boolean): boolean {
+    const track = this.trackOf(key, packet.at);
+    if (!track) return false;
     const { now } = track;
     if (!now || (now.facts.seq | 0) !== seq) {
       if (now && isStuck(now.facts)) track.kept = worse(track.kept, now.facts);
       track.now = this.begin(packet, seq, length, size, before, isClosed);
-      return;
+      this.takeAsked(key, track.now.facts);
+      return true;
     }
     const { facts } = now;
     // What was sent before was lost, too.
@@ -86,6 +108,27 @@ export class StuckSegments {
     facts.zeroWindow ||= isClosed;
     now.lastLength = length;
     now.lastSize = size;
+    return true;
+  }
+
+  /**
+   * The receiver repeats its acknowledgment while octets are on their way, of which nothing was sent again yet. Few do before packets of that size ever passed.
+   *
+   * @param seq what it waits for
+   */
+  ask(key: number, packet: Packet, seq: number): void {
+    let hasLater = false;
+    eachSackBlock(packet, (left) => {
+      if (((left - seq) | 0) > 0) hasLater = true;
+    });
+    const known = this.asked.get(key);
+    if (known?.seq !== seq) {
+      this.asked.set(key, { seq, count: 1, first: stampOf(packet), last: stampOf(packet), hasLater });
+      return;
+    }
+    known.count++;
+    known.hasLater ||= hasLater;
+    overwriteStamp(known.last, packet);
   }
 
   /** A packet of the receiver; it acknowledges nothing new. */
@@ -126,10 +169,53 @@ export class StuckSegments {
 
   forget(key: number): void {
     this.tracks.delete(key);
+    this.asked.delete(key);
   }
 
   clear(): void {
     this.tracks.clear();
+    this.asked.clear();
+  }
+
+  /** Where too many are stuck at once, a new one has to wait: to forget those that were repeated most would be to forget all of them, one after the other. */
+  private trackOf(key: number, at: number): Track | undefined {
+    const { tracks } = this;
+    const known = tracks.get(key);
+    if (known) return known;
+    if (tracks.size >= this.limit && !this.makeRoom(at)) return undefined;
+    const track = { now: undefined, kept: undefined };
+    tracks.set(key, track);
+    return track;
+  }
+
+  /** What was repeated once or twice, and long ago, may go; few are looked at, and others the next time. */
+  private makeRoom(at: number): boolean {
+    const { tracks } = this;
+    let looked = 0;
+    for (const [key, track] of tracks) {
+      const { now, kept } = track;
+      tracks.delete(key);
+      const latest = now?.facts.retransmissions.at(-1)?.at ?? at;
+      if (!kept && !(now && isStuck(now.facts)) && at - latest > QUIET_SEC) {
+        this.evicted++;
+        return true;
+      }
+      tracks.set(key, track);
+      if (++looked === MOST_LOOKED_AT) return false;
+    }
+    return false;
+  }
+
+  /** What the receiver said between the first sending and the second one: it lives, and the segment is missing. */
+  private takeAsked(key: number, facts: StuckSegment): void {
+    const { asked } = this;
+    const known = asked.get(key);
+    if (!known) return;
+    asked.delete(key);
+    if (known.seq !== (facts.seq | 0) || (!known.hasLater && known.last.at - facts.first.at < COPY_SEC)) return;
+    facts.lifeSigns = known.count;
+    facts.firstLife = known.first;
+    facts.lastLife = known.last;
   }
 
   private begin(packet: Packet, seq: number, length: number, size: number, before: number, isClosed: boolean): Repeated {

@@ -1,7 +1,8 @@
 import { pathNames } from '../../wire/encapsulation.ts';
 import type { SecurityAssociation } from '../ipsec/associations.ts';
 import { holdNames } from './holds.ts';
-import { type EspCipher, type EspIntegrity, innerMtu } from './mtu.ts';
+import { type EspCipher, type EspIntegrity, innerMtu, type OpenVpnDigest } from './mtu.ts';
+import { isPassedOn } from './sightings.ts';
 import type { Tunnel, TunnelName, TunnelProtocol } from './tunnel.ts';
 
 /** Octets of the path of which the inner MTU is told: Ethernet's. */
@@ -15,14 +16,35 @@ export interface InnerMtu {
 
 const UNKNOWN: InnerMtu = { mtu: null, assumed: null };
 
+/** What OpenVPN's packets show of how it was set up. */
+export interface OpenVpnSigns {
+  /** What fits into a stream of octets is not limited. */
+  isOverTcp: boolean;
+  /** With a static key: what their lengths leave modulo 16, a bit each; else 0. */
+  staticKey: number;
+}
+
 /** Of a tunnel whose packets cannot be read. @param outside octets of the tunnels outside of it */
-export function encryptedMtu(protocol: TunnelProtocol, over: 4 | 6 | null, outside: number): InnerMtu {
-  if (over === null) return UNKNOWN;
+export function encryptedMtu(protocol: TunnelProtocol, over: 4 | 6 | null, outside: number, signs: OpenVpnSigns): InnerMtu {
+  if (over === null || signs.isOverTcp) return UNKNOWN;
   const path = PATH_MTU - outside;
   if (protocol === 'wireguard') return { mtu: innerMtu({ protocol, over }, path), assumed: null };
   if (protocol !== 'openvpn') return UNKNOWN;
+  if (signs.staticKey !== 0) return staticKeyMtu(over, path, signs.staticKey);
   return { mtu: innerMtu({ protocol, over, cipher: 'AES-256-GCM' }, path), assumed: 'UDP, AES-GCM' };
 }
+
+/** A static key has AES-CBC and an HMAC: of the digests that leave 4 modulo 16 (SHA-1) and 12 (SHA-224) it is those, else SHA-256 is taken for the usual one. */
+function staticKeyMtu(over: 4 | 6, path: number, residues: number): InnerMtu {
+  const [digest, name] = DIGEST_BY_RESIDUE.get(Math.log2(residues)) ?? (['SHA256', 'SHA-256'] as const);
+  const shape = { protocol: 'openvpn', over, data: 'static-key', cipher: 'AES-256-CBC', digest } as const;
+  return { mtu: innerMtu(shape, path), assumed: `UDP, static key, AES-CBC with ${name}` };
+}
+
+const DIGEST_BY_RESIDUE: ReadonlyMap<number, readonly [OpenVpnDigest, string]> = new Map([
+  [4, ['SHA1', 'SHA-1']],
+  [12, ['SHA224', 'SHA-224']],
+]);
 
 /** A cipher that fits to the lengths of packets. */
 interface CipherGuess {
@@ -72,6 +94,7 @@ export function associationTunnel(association: SecurityAssociation, inside: Tunn
     a: source,
     b: destination,
     id: spi,
+    isCall: false,
     pair: pair?.spi ?? null,
     path,
     depth: pathNames(path).length,
@@ -90,6 +113,9 @@ export function associationTunnel(association: SecurityAssociation, inside: Tunn
     firstFragment: association.firstFragment,
     lastFragment: association.lastFragment,
     isOffloaded: maxOuter > PATH_MTU && association.fragmented === 0,
+    sighted: association.sighted,
+    isPassedOn: isPassedOn(association.sighted),
+    isOverTcp: false,
     over,
     overheadOutside: association.overheadOutside,
     holds: holdNames(holds),

@@ -4,14 +4,16 @@ import { Encapsulation, encapsulationName, MOST_LAYERS, pathNames } from '../../
 import { IpProtocol, type Packet } from '../../wire/packet.ts';
 import { addressText, writeAddress } from '../flows.ts';
 import type { AssociationTracker, SecurityAssociation } from '../ipsec/associations.ts';
-import { readStamp, STAMP_WORDS, writeStamp } from '../stamp.ts';
+import { readStamp, rewriteStamp, STAMP_WORDS, writeStamp } from '../stamp.ts';
 import { NONE, Table } from '../table.ts';
 import { isSameEnd, orderEnds } from './end-key.ts';
 import { bitOf, holdNames, holdOf } from './holds.ts';
 import { associationTunnel, encryptedMtu, PATH_MTU } from './inner-mtu.ts';
 import type { OuterFragments } from './outer-fragments.ts';
+import { isPassedOn, sightingOf } from './sightings.ts';
 import { datagramLength, linkEnd, wireLength } from './sizes.ts';
 import { type Tunnel, type TunnelEnd, type TunnelName, type TunnelProtocol, tunnelProtocols } from './tunnel.ts';
+import { type Before, UnclaimedFlows } from './unclaimed-flows.ts';
 
 export interface TunnelEvents {
   /** The capture is over, or the tunnel was idle for long. */
@@ -22,7 +24,7 @@ const MOST_TUNNELS = 8192;
 /** A tunnel is one as long as it lives: only who was silent for a day leaves. */
 const DAY_SEC = 86_400;
 
-/** Key: lower end 4 | upper end 4 | ports, the lower end's first | id | path | protocol, whether there is an id, whether the ends are MACs. */
+/** Key: lower end 4 | upper end 4 | ports, the lower end's first | id | path | protocol, whether there is an id, whether the ends are MACs, whether the id is a call's. */
 const WORDS = 12;
 const PORTS = 8;
 const ID = 9;
@@ -30,6 +32,7 @@ const PATH = 10;
 const KIND = 11;
 const HAS_ID = 0x100;
 const IS_LINK = 0x200;
+const IS_CALL = 0x400;
 const PROTOCOL = 0xff;
 
 // A tunnel's own words.
@@ -57,13 +60,20 @@ const PLACE_BYTES = 4;
 /** A packet that passes through the capturing host is sighted at two cards, at a bridge and on its way to it at more. */
 const MOST_PLACES = 3;
 const SIDE = MOST_PLACES * PLACE_WORDS;
-const OWN = PLACES + 2 * SIDE;
+/** Of the time before the flow was known to be a tunnel: octets 2, packets of the lower end and of the upper one. */
+const BEFORE = PLACES + 2 * SIDE;
+/** Where packets of the lower and of the upper end were seen (`sightingOf`); what lengths of OpenVPN's packets leave modulo 16, a bit each. */
+const SIGHTED = BEFORE + 4;
+const RESIDUES = SIGHTED + 2;
+const OWN = SIGHTED + 4;
 
 // FLAGS.
 const LOWER_FIRST = 1;
 const OFFLOADED = 2;
 const VERSION_6 = 4;
 const VERSION_4 = 8;
+const OVER_TCP = 16;
+const STATIC_KEY = 32;
 
 const SERIALS = 4096;
 /** What `entered` says of a layer of IPsec: the associations have it. */
@@ -78,6 +88,7 @@ export class TunnelTracker {
   private readonly events: TunnelEvents;
   private readonly associations: AssociationTracker;
   private readonly fragments: OuterFragments;
+  private readonly unclaimed = new UnclaimedFlows();
   /** Of the present frame, by depth: the tunnel that was entered there, where its outer header begins, and what the packet is long. */
   private readonly entered = new Int32Array(MOST_LAYERS + 1).fill(NONE);
   private readonly begins = new Int32Array(MOST_LAYERS + 1);
@@ -106,11 +117,11 @@ export class TunnelTracker {
   }
 
   get size(): number {
-    return this.table.size + this.fragments.size;
+    return this.table.size + this.fragments.size + this.unclaimed.size;
   }
 
   get evicted(): number {
-    return this.table.evicted + this.fragments.evicted;
+    return this.table.evicted + this.fragments.evicted + this.unclaimed.evicted;
   }
 
   /** All that are known, associations of IPsec too, one a direction; in the order of their first packets, as far as the capture has one interface. */
@@ -161,22 +172,42 @@ export class TunnelTracker {
     const lower = isLink ? this.writeLink(packet) : this.writeEnds(packet);
     key[PORTS] = 0;
     key[ID] = packet.innerHasId ? packet.innerTunnelId | 0 : 0;
-    key[KIND] = protocol | (packet.innerHasId ? HAS_ID : 0) | (isLink ? IS_LINK : 0);
+    key[KIND] = protocol | (packet.innerHasId ? HAS_ID : 0) | (packet.innerIsCall ? IS_CALL : 0) | (isLink ? IS_LINK : 0);
     const length = isLink ? packet.end - (this.begins[depth] ?? 0) : wireLength(packet);
     this.entered[depth] = this.count(packet, lower, length);
   }
 
-  /** A packet of a tunnel that is known by its flow, and whose inside is encrypted: WireGuard, OpenVPN, tinc, IKE. */
-  observeFlow(packet: Packet, protocol: TunnelProtocol): void {
-    const { key } = this.table;
-    const lower = this.writeEnds(packet);
-    // IKE moves from port 500 to 4500.
-    if (protocol === 'ike') key[PORTS] = 0;
-    else key[PORTS] = lower ? (packet.sourcePort << 16) | packet.destinationPort : (packet.destinationPort << 16) | packet.sourcePort;
-    key[ID] = 0;
-    key[KIND] = tunnelProtocols.indexOf(protocol);
-    this.count(packet, lower, wireLength(packet));
+  /** A packet of a flow that may turn out to be a tunnel. @param flow a number of its own: then `observeFlow` has it too */
+  observeUnclaimed(packet: Packet, flow: number): void {
+    this.unclaimed.note(packet, flow, this.writeEnds(packet));
+  }
+
+  /** It is something else. */
+  forgetUnclaimed(flow: number): void {
+    this.unclaimed.take(flow);
+  }
+
+  /**
+   * A packet of a tunnel that is known by its flow, and whose inside is encrypted: WireGuard, OpenVPN, tinc, IKE.
+   * @param flow where it may have had packets before that was known
+   * @param hasStaticKey OpenVPN's `--secret`
+   */
+  observeFlow(packet: Packet, protocol: TunnelProtocol, flow: number = NONE, hasStaticKey = false): void {
+    const lower = this.writeFlow(packet, protocol);
+    const id = this.count(packet, lower, wireLength(packet));
+    const before = flow === NONE ? undefined : this.unclaimed.take(flow);
+    if (before) this.countBefore(id, before);
+    if (protocol === 'openvpn') this.noteOpenVpn(id, packet, hasStaticKey);
     if (packet.depth > 0) this.hold(this.entered[packet.depth - 1] ?? NONE, bitOf(protocol));
+  }
+
+  /** A packet of such a tunnel that was observed at another interface before: it passes through the capturing host. */
+  passedOn(packet: Packet, protocol: TunnelProtocol): void {
+    const { table } = this;
+    const lower = this.writeFlow(packet, protocol);
+    table.key[PATH] = packet.path;
+    const id = table.find();
+    if (id !== NONE) this.sight(id, packet, lower);
   }
 
   /** A fragment of an outer packet other than the first. */
@@ -220,8 +251,8 @@ export class TunnelTracker {
     const { table } = this;
     const id = (place - 1) & (table.limit - 1);
     if (this.placeOf(id) !== place - 1) return null;
-    const { protocol, a, b, id: key } = this.make(id);
-    return { protocol, a, b, id: key };
+    const { protocol, a, b, id: key, isCall } = this.make(id);
+    return { protocol, a, b, id: key, isCall };
   }
 
   expire(): void {
@@ -237,6 +268,7 @@ export class TunnelTracker {
   reset(): void {
     for (const id of this.table.ids()) this.table.remove(id);
     this.fragments.reset();
+    this.unclaimed.clear();
     this.entered.fill(NONE);
     this.version++;
   }
@@ -310,6 +342,7 @@ export class TunnelTracker {
       writeStamp(table, own + FIRST, packet);
     }
     writeStamp(table, own + LAST, packet);
+    this.sight(id, packet, lower);
     const at = placeAt(words, own + PLACES + (lower ? 0 : SIDE), ((packet.interfaceId << 2) | packet.direction) + 1);
     if (at < 0) return id;
     words[at + 1] = (words[at + 1] ?? 0) + 1;
@@ -323,6 +356,46 @@ export class TunnelTracker {
     } else if (length > PATH_MTU && packet.version !== 0) words[own + FLAGS] = (words[own + FLAGS] ?? 0) | OFFLOADED;
     if (length > (words[own + MAX_OUTER] ?? 0)) words[own + MAX_OUTER] = length;
     return id;
+  }
+
+  private noteOpenVpn(id: number, { transport, payloadLength }: Packet, hasStaticKey: boolean): void {
+    const { words } = this.table;
+    const own = this.table.ownOf(id);
+    words[own + FLAGS] = (words[own + FLAGS] ?? 0) | (transport === IpProtocol.Tcp ? OVER_TCP : 0) | (hasStaticKey ? STATIC_KEY : 0);
+    words[own + RESIDUES] = (words[own + RESIDUES] ?? 0) | (1 << (payloadLength & 15));
+  }
+
+  private countBefore(id: number, { first, firstFromLower, fromLower, fromUpper, bytes, largest }: Before): void {
+    const { table } = this;
+    const { words, doubles } = table;
+    const own = table.ownOf(id);
+    const isFirst = readStamp(table, own + FIRST).at >= first.at;
+    if (isFirst) {
+      rewriteStamp(table, own + FIRST, first);
+      words[own + FLAGS] = ((words[own + FLAGS] ?? 0) & ~LOWER_FIRST) | (firstFromLower ? LOWER_FIRST : 0);
+    }
+    doubles[(own + BEFORE) >> 1] = (doubles[(own + BEFORE) >> 1] ?? 0) + bytes;
+    words[own + BEFORE + 2] = (words[own + BEFORE + 2] ?? 0) + fromLower;
+    words[own + BEFORE + 3] = (words[own + BEFORE + 3] ?? 0) + fromUpper;
+    if (largest > (words[own + MAX_OUTER] ?? 0)) words[own + MAX_OUTER] = largest;
+  }
+
+  private sight(id: number, packet: Packet, lower: boolean): void {
+    const { words } = this.table;
+    const at = this.table.ownOf(id) + SIGHTED + (lower ? 0 : 1);
+    words[at] = (words[at] ?? 0) | sightingOf(packet);
+  }
+
+  /** Writes the key of a tunnel that is known by its flow, but for the path; whether the source is the lower end. */
+  private writeFlow(packet: Packet, protocol: TunnelProtocol): boolean {
+    const { key } = this.table;
+    const lower = this.writeEnds(packet);
+    // IKE moves from port 500 to 4500.
+    if (protocol === 'ike') key[PORTS] = 0;
+    else key[PORTS] = lower ? (packet.sourcePort << 16) | packet.destinationPort : (packet.destinationPort << 16) | packet.sourcePort;
+    key[ID] = 0;
+    key[KIND] = tunnelProtocols.indexOf(protocol);
+    return lower;
   }
 
   /** Writes both addresses in their order; whether the source is the lower one. */
@@ -369,28 +442,34 @@ export class TunnelTracker {
     const flags = word(FLAGS);
     const sides = [best(words, own + PLACES), best(words, own + PLACES + SIDE)];
     const ends = [this.endOf(id, kind, 0), this.endOf(id, kind, 1)];
+    const before = [word(BEFORE + 2), word(BEFORE + 3)];
     if (!(flags & LOWER_FIRST)) {
       sides.reverse();
       ends.reverse();
+      before.reverse();
     }
-    const [fromA = 0, fromB = 0] = sides.map((at) => words[at + 1] ?? 0);
+    const [fromA = 0, fromB = 0] = sides.map((at, i) => (words[at + 1] ?? 0) + (before[i] ?? 0));
     const firstFragments = sides.reduce((sum, at) => sum + (words[at + 2] ?? 0), 0);
     const octets = sides.reduce((sum, at) => sum + (doubles[(at + PLACE_BYTES) >> 1] ?? 0), 0);
     const [a = NOBODY, b = NOBODY] = ends;
     const over = flags & VERSION_4 ? 4 : flags & VERSION_6 ? 6 : null;
     const overhead = word(OVERHEAD);
-    const encrypted = encryptedMtu(protocol, over, word(OUTSIDE));
+    const encrypted = encryptedMtu(protocol, over, word(OUTSIDE), {
+      isOverTcp: (flags & OVER_TCP) !== 0,
+      staticKey: flags & STATIC_KEY ? word(RESIDUES) : 0,
+    });
     return {
       protocol,
       a,
       b,
       id: kind & HAS_ID ? table.keyWord(id, ID) >>> 0 : null,
+      isCall: (kind & IS_CALL) !== 0,
       pair: null,
       path,
       depth: pathNames(path).length,
       inside: this.named(word(INSIDE)),
       packets: fromA + fromB,
-      bytes: octets + (doubles[(own + LATER_BYTES) >> 1] ?? 0),
+      bytes: octets + (doubles[(own + LATER_BYTES) >> 1] ?? 0) + (doubles[(own + BEFORE) >> 1] ?? 0),
       packetsFromA: fromA,
       packetsFromB: fromB,
       maxOuter: word(MAX_OUTER),
@@ -403,6 +482,9 @@ export class TunnelTracker {
       firstFragment: word(MAX_FRAGMENT) > 0 ? readStamp(table, own + FIRST_FRAGMENT) : null,
       lastFragment: word(MAX_FRAGMENT) > 0 ? readStamp(table, own + LAST_FRAGMENT) : null,
       isOffloaded: (flags & OFFLOADED) !== 0,
+      sighted: word(SIGHTED) | word(SIGHTED + 1),
+      isPassedOn: isPassedOn(word(SIGHTED)) || isPassedOn(word(SIGHTED + 1)),
+      isOverTcp: (flags & OVER_TCP) !== 0,
       over,
       overheadOutside: word(OUTSIDE),
       holds: holdNames(word(HOLDS)),

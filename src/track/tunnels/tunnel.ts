@@ -41,6 +41,8 @@ export interface TunnelName {
   b: TunnelEnd;
   /** Key, VNI, TEID, label, session id or SPI; null where it has none. */
   id: number | null;
+  /** GRE of PPTP (RFC 2637): the id is that of a call, 16 bits. */
+  isCall: boolean;
 }
 
 /** A tunnel in the capture. ESP and AH: one a direction, from `a` to `b`. */
@@ -73,6 +75,12 @@ export interface Tunnel extends TunnelName {
   lastFragment: Stamp | null;
   /** Some outer packets are larger than 1500 octets in one piece: put together by a card or the kernel (offload), or a path of jumbo frames. */
   isOffloaded: boolean;
+  /** Where outer packets were seen, as `sightingOf` has it. */
+  sighted: number;
+  /** The capturing host passes them on: it is no end of the tunnel. */
+  isPassedOn: boolean;
+  /** In a TCP connection: nothing inside is too large. */
+  isOverTcp: boolean;
   /** IP version of the outer packets; null for PPPoE and MPLS on a link. */
   over: 4 | 6 | null;
   /** Octets of the tunnels outside of it, up to its outer header. */

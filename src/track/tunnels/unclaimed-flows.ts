@@ -1,0 +1,64 @@
+import type { Packet } from '../../wire/packet.ts';
+import { BoundedMap } from '../bounded-map.ts';
+import { type Stamp, stampOf } from '../stamp.ts';
+import { wireLength } from './sizes.ts';
+
+/** As many as there are candidates of OpenVPN. */
+const MOST_FLOWS = 1024;
+
+/** What a flow had before it was known that it is a tunnel. */
+export interface Before {
+  readonly first: Stamp;
+  readonly firstFromLower: boolean;
+  fromLower: number;
+  fromUpper: number;
+  /** Octets of the outer IP packets, and of the largest one. */
+  bytes: number;
+  largest: number;
+  frame: number;
+}
+
+/** Flows that may turn out to be tunnels: WireGuard and OpenVPN whose beginning is not in the capture are known by their later packets. */
+export class UnclaimedFlows {
+  private readonly flows = new BoundedMap<number, Before>(MOST_FLOWS);
+
+  get size(): number {
+    return this.flows.size;
+  }
+
+  get evicted(): number {
+    return this.flows.evicted;
+  }
+
+  /** Counts a packet; one that several protocols claim for themselves counts once. */
+  note(packet: Packet, flow: number, lower: boolean): void {
+    const length = wireLength(packet);
+    const known = this.flows.take(flow, () => ({
+      first: stampOf(packet),
+      firstFromLower: lower,
+      fromLower: 0,
+      fromUpper: 0,
+      bytes: 0,
+      largest: 0,
+      frame: -1,
+    }));
+    if (known.frame === packet.frame) return;
+    known.frame = packet.frame;
+    if (lower) known.fromLower++;
+    else known.fromUpper++;
+    known.bytes += length;
+    known.largest = Math.max(known.largest, length);
+  }
+
+  /** What a flow had, once. */
+  take(flow: number): Before | undefined {
+    if (this.flows.size === 0) return undefined;
+    const known = this.flows.get(flow);
+    if (known) this.flows.delete(flow);
+    return known;
+  }
+
+  clear(): void {
+    this.flows.clear();
+  }
+}
