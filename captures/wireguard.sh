@@ -15,8 +15,11 @@ wg_keys() {
 wg_start() {
   local card
   card=$(wg_card "$2")
+  # What one before it said is not to be taken for its word.
+  rm -f "$tmp/$2.log"
   WG_PROCESS_FOREGROUND=1 LOG_LEVEL=verbose spawn "$1" "$2.log" wireguard-go -f "$card"
   until_log "$2.log" 'UAPI listener started' 5
+  until_true 5 "$card answers" at "$1" wg show "$card"
   at "$1" wg set "$card" private-key "$tmp/$2.key" ${4:+listen-port "$4"}
   address "$1" "$card" "$3"
   at "$1" ip link set dev "$card" up

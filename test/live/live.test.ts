@@ -202,7 +202,7 @@ describe.skipIf(why !== undefined).concurrent(`fluxcap live${why === undefined ?
       await until('a finding', async () => {
         await lab.ask(WRONG, 1);
         return NEW_LINE.test(met.out);
-      });
+      }).catch((error) => expect.fail(`${error}\nit said: ${met.out}${met.err}`));
       expect(await met.endBy('SIGINT')).toEqual({ status: 1, signal: null });
       expect(await other.endBy('SIGINT')).toEqual({ status: 0, signal: null });
       expect(met.err).toBe('');
