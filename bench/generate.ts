@@ -1,22 +1,29 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { Agenda } from './traffic/agenda.ts';
+import { Bgp } from './traffic/bgp.ts';
 import { type Container, type NgInterface, PcapContainer, PcapngContainer } from './traffic/container.ts';
 import { Flows } from './traffic/flows.ts';
+import { Ipsec } from './traffic/ipsec.ts';
+import { Neighbours } from './traffic/neighbours.ts';
 import { Octets } from './traffic/octets.ts';
+import { OpenVpnTcp } from './traffic/openvpn-tcp.ts';
 import { Packets } from './traffic/packets.ts';
 import { Random } from './traffic/random.ts';
 import { Scan } from './traffic/scan.ts';
 import { Services } from './traffic/services.ts';
 import { Link, type Net, Site } from './traffic/site.ts';
+import { Traceroute } from './traffic/traceroute.ts';
+import { type Carried, nestedTunnels, usualTunnels } from './traffic/tunnels.ts';
 import { OpenVpn, Wireguard } from './traffic/vpn.ts';
 
 /** What a capture is made of; README.md says what each kind holds. */
-export const kinds = ['mixed', 'small', 'big', 'sll2', 'raw', 'ng', 'scan'] as const;
+export const kinds = ['mixed', 'small', 'big', 'sll2', 'raw', 'ng', 'nested', 'scan'] as const;
 export type Kind = (typeof kinds)[number];
 
 export const DEFAULT_SEED = 1;
 const FLOWS = 50_000;
 const V6_SHARE = 0.1;
+const V6_SHARE_NESTED = 0.5;
 /** A gateway of some 30 Mbit/s: 10,000 packets a second; the others are measured in packets, not in time. */
 const USUAL_GAP_NS = 100_000;
 const SHORT_GAP_NS = 10_000;
@@ -172,6 +179,7 @@ const PLACES: Record<Kind, Place> = {
   sll2: onLink(Link.Sll2),
   raw: onLink(Link.Raw),
   ng: MANY_LINKS,
+  nested: ON_TRUNK,
   scan: UNTAGGED,
 };
 
@@ -190,36 +198,60 @@ function trafficOf(kind: Kind, packets: Packets, site: Site, random: Random): ()
   const agenda = new Agenda();
   if (kind === 'small' || kind === 'big') {
     const ipLength = kind === 'small' ? SMALLEST_IP : LARGEST_IP;
-    const flows = new Flows(packets, agenda, site, random, { flows: FLOWS, ipLength, hasHandshakes: false, hasTunnels: false, v6Share: 0 });
+    const flows = new Flows(packets, agenda, site, random, { flows: FLOWS, ipLength, hasHandshakes: false, tunnels: [], v6Share: 0 });
     return () => flows.frame();
+  }
+  if (kind === 'nested') {
+    const flows = imix(packets, agenda, site, random, nestedTunnels(packets), V6_SHARE_NESTED);
+    return inShares(agenda, random, [[1, () => flows.frame()]]);
   }
   return mixture(packets, agenda, site, random);
 }
 
+function imix(packets: Packets, agenda: Agenda, site: Site, random: Random, tunnels: readonly Carried[], v6Share: number): Flows {
+  return new Flows(packets, agenda, site, random, { flows: FLOWS, ipLength: 'imix', hasHandshakes: true, tunnels, v6Share });
+}
+
 /** Everything that a gateway sees in a day, in the shares that it might have. */
 function mixture(packets: Packets, agenda: Agenda, site: Site, random: Random): () => void {
-  const flows = new Flows(packets, agenda, site, random, {
-    flows: FLOWS,
-    ipLength: 'imix',
-    hasHandshakes: true,
-    hasTunnels: true,
-    v6Share: V6_SHARE,
-  });
+  const flows = imix(packets, agenda, site, random, usualTunnels(packets), V6_SHARE);
   const services = new Services(packets, agenda, site, random, V6_SHARE);
+  const neighbours = new Neighbours(packets, agenda, site, random);
+  const traceroute = new Traceroute(packets, agenda, site, random, V6_SHARE);
   const wireguard = new Wireguard(packets, agenda, random);
   const openVpn = new OpenVpn(packets, agenda, random);
-  const shares: readonly [share: number, write: () => void][] = [
-    [0.82, () => flows.frame()],
-    [0.07, () => wireguard.frame()],
-    [0.04, () => openVpn.frame()],
+  const openVpnTcp = new OpenVpnTcp(packets, agenda, random);
+  const ipsec = new Ipsec(packets, agenda, random);
+  const bgp = new Bgp(packets, agenda, random);
+  // Of a net without a link layer there is nothing to say about neighbours: it is a ping instead.
+  const orEcho = (isWritten: boolean): void => {
+    if (!isWritten) services.echo();
+  };
+  return inShares(agenda, random, [
+    [0.78, () => flows.frame()],
+    [0.06, () => wireguard.frame()],
+    [0.04, () => ipsec.frame()],
+    [0.03, () => openVpn.frame()],
+    [0.02, () => openVpnTcp.frame()],
     [0.02, () => services.dns()],
     [0.003, () => services.ntp()],
-    [0.008, () => services.arp()],
+    [0.001, () => services.stun()],
+    [0.001, () => services.snmp()],
+    [0.0005, () => services.radius()],
+    [0.008, () => orEcho(neighbours.arp())],
+    [0.004, () => orEcho(neighbours.ndp())],
+    [0.0002, () => orEcho(neighbours.vrrp())],
+    [0.0001, () => orEcho(neighbours.ospf())],
     [0.01, () => services.echo()],
     [0.005, () => flows.fragmented()],
-    [0.002, () => services.unreachable()],
-    [0.000_1, () => services.traceroute()],
-  ];
+    [0.002, () => traceroute.unreachable()],
+    [0.0001, () => traceroute.begin()],
+    [0.001, () => bgp.frame()],
+  ]);
+}
+
+/** What follows from earlier frames first; else one of these, by its share of all. */
+function inShares(agenda: Agenda, random: Random, shares: readonly (readonly [share: number, write: () => void])[]): () => void {
   const total = shares.reduce((sum, [share]) => sum + share, 0);
   return () => {
     if (agenda.step()) return;

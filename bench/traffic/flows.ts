@@ -1,7 +1,9 @@
 import type { Agenda } from './agenda.ts';
 import { EtherType, etherTypeOf, headerLength, type Packets, Protocol, TCP_HEADER, TcpFlag, UDP_HEADER } from './packets.ts';
+import { QUIC_INITIAL, quicInitial, quicShort, SHORT_HEADER } from './quic.ts';
 import type { Random } from './random.ts';
-import { hostOf, type Site, serverOf } from './site.ts';
+import type { Site } from './site.ts';
+import type { Carried, Nest } from './tunnels.ts';
 
 export interface FlowOptions {
   flows: number;
@@ -9,14 +11,14 @@ export interface FlowOptions {
   ipLength: 'imix' | number;
   /** Connections are opened and closed within view; else all are under way. */
   hasHandshakes: boolean;
-  /** Some flows are inside VXLAN or GRE. */
-  hasTunnels: boolean;
+  /** Which share of the flows is inside of what; the rest is in no tunnel. */
+  tunnels: readonly Carried[];
   v6Share: number;
 }
 
 const TCP_SHARE = 0.75;
-const VXLAN_SHARE = 0.03;
-const GRE_SHARE = 0.02;
+/** Of the UDP flows; the others are RTP. */
+const QUIC_SHARE = 0.5;
 const CLOSING = 1 / 64;
 /** Octets of RTP's header. */
 const RTP = 12;
@@ -27,16 +29,7 @@ const SHORT = 40;
 const MIDDLE = 576;
 const LONG = 1500;
 
-const Carrier = { None: 0, Vxlan: 1, Gre: 2 } as const;
-const VXLAN_PORT = 4789;
-const VXLAN_HEADER = 8;
-const VXLAN_MTU = 1450;
-const GRE_HEADER = 4;
-const GRE_MTU = 1476;
-const ETHERNET_HEADER = 14;
-const TUNNELS = 8;
-const FIRST_VTEP = 32;
-const FIRST_GRE_END = 48;
+/** What is inside a tunnel has addresses of its own. */
 const OVERLAY_CLIENTS = 0xac10_0000 | 0;
 const OVERLAY_SERVERS = 0xac11_0000 | 0;
 
@@ -48,6 +41,7 @@ const FIRST_RTP_CLIENT_PORT = 18_000;
 const RTP_CLIENT_PORTS = 47_000;
 const FIRST_RTP_SERVER_PORT = 13_000;
 const RTP_SERVER_PORTS = 3000;
+const QUIC_PORT = 443;
 const TCP_SERVICES = [443, 443, 443, 443, 22, 993];
 /** Octets of the MSS option of a SYN. */
 const SYN_OPTIONS = 4;
@@ -64,6 +58,7 @@ export class Flows {
   private readonly random: Random;
   private readonly options: FlowOptions;
   private readonly count: number;
+  private readonly nests: readonly Nest[];
   // By flow.
   private readonly client: Int32Array;
   private readonly server: Int32Array;
@@ -71,9 +66,10 @@ export class Flows {
   private readonly serverPort: Uint16Array;
   private readonly isV6: Uint8Array;
   private readonly isTcp: Uint8Array;
-  private readonly carrier: Uint8Array;
+  /** Which of `nests` it is in, counted from 1; 0: none. */
+  private readonly nest: Uint16Array;
   private readonly state: Uint8Array;
-  /** TCP: the next sequence numbers; UDP: RTP's. */
+  /** TCP: the next sequence numbers; RTP: its own; QUIC: the ids of the connection. */
   private readonly fromClient: Int32Array;
   private readonly fromServer: Int32Array;
 
@@ -84,13 +80,14 @@ export class Flows {
     this.random = random;
     this.options = options;
     this.count = count;
+    this.nests = options.tunnels.flatMap(({ nests }) => nests);
     this.client = new Int32Array(count);
     this.server = new Int32Array(count);
     this.clientPort = new Uint16Array(count);
     this.serverPort = new Uint16Array(count);
     this.isV6 = new Uint8Array(count);
     this.isTcp = new Uint8Array(count);
-    this.carrier = new Uint8Array(count);
+    this.nest = new Uint16Array(count);
     this.state = new Uint8Array(count);
     this.fromClient = new Int32Array(count);
     this.fromServer = new Int32Array(count);
@@ -101,7 +98,8 @@ export class Flows {
   frame(): void {
     let flow = this.any();
     while (this.state[flow] === State.Changing) flow = this.any();
-    if (this.isTcp[flow] === 0) this.datagram(flow);
+    if (this.isQuic(flow)) this.quic(flow);
+    else if (this.isTcp[flow] === 0) this.datagram(flow);
     else if (this.state[flow] === State.Closed) this.open(flow);
     else if (this.options.hasHandshakes && this.random.chance(CLOSING)) this.close(flow);
     else this.segment(flow);
@@ -111,7 +109,8 @@ export class Flows {
   fragmented(): void {
     for (let i = 0; i < 1000; i++) {
       const flow = this.any();
-      const isUsable = this.isTcp[flow] === 0 && this.isV6[flow] === 0 && this.carrier[flow] === Carrier.None;
+      const isRtp = this.isTcp[flow] === 0 && !this.isQuic(flow);
+      const isUsable = isRtp && this.isV6[flow] === 0 && this.nest[flow] === 0;
       if (isUsable && this.state[flow] === State.Open) {
         this.firstFragment(flow);
         return;
@@ -123,29 +122,40 @@ export class Flows {
   private set(flow: number, site: Site): void {
     const { random, options } = this;
     const isTcp = random.chance(TCP_SHARE);
-    const carrier = random.unit();
+    const isQuic = !isTcp && options.hasHandshakes && random.chance(QUIC_SHARE);
     this.client[flow] = site.host();
     this.server[flow] = site.server();
     this.isV6[flow] = random.chance(options.v6Share) ? 1 : 0;
     this.isTcp[flow] = isTcp ? 1 : 0;
-    if (options.hasTunnels && carrier < VXLAN_SHARE + GRE_SHARE) this.carry(flow, carrier < VXLAN_SHARE ? Carrier.Vxlan : Carrier.Gre);
+    this.carry(flow, random.unit());
     // A client hardly ever has two UDP flows of one port.
     this.clientPort[flow] = isTcp
       ? FIRST_TCP_PORT + random.below(LAST_PORT - FIRST_TCP_PORT)
       : FIRST_RTP_CLIENT_PORT + (flow % RTP_CLIENT_PORTS);
     this.serverPort[flow] = isTcp
       ? (TCP_SERVICES[random.below(TCP_SERVICES.length)] ?? 443)
-      : FIRST_RTP_SERVER_PORT + random.below(RTP_SERVER_PORTS);
+      : isQuic
+        ? QUIC_PORT
+        : FIRST_RTP_SERVER_PORT + random.below(RTP_SERVER_PORTS);
     this.fromClient[flow] = random.word();
     this.fromServer[flow] = random.word();
     this.state[flow] = options.hasHandshakes ? State.Closed : State.Open;
   }
 
-  /** What is inside a tunnel has addresses of its own. */
-  private carry(flow: number, carrier: number): void {
-    this.carrier[flow] = carrier;
-    this.client[flow] = OVERLAY_CLIENTS | ((this.client[flow] ?? 0) & 0xffff);
-    this.server[flow] = OVERLAY_SERVERS | ((this.server[flow] ?? 0) & 0xffff);
+  /** @param unit from 0 to below 1: by it a flow gets into one tunnel, or into none */
+  private carry(flow: number, unit: number): void {
+    let left = unit;
+    let first = 1;
+    for (const { share, nests } of this.options.tunnels) {
+      if (left < share) {
+        this.nest[flow] = first + (flow % nests.length);
+        this.client[flow] = OVERLAY_CLIENTS | ((this.client[flow] ?? 0) & 0xffff);
+        this.server[flow] = OVERLAY_SERVERS | ((this.server[flow] ?? 0) & 0xffff);
+        return;
+      }
+      left -= share;
+      first += nests.length;
+    }
   }
 
   /** The lower its number the more traffic a flow has. */
@@ -166,11 +176,7 @@ export class Flows {
     const isFirst = this.state[flow] === State.Closed;
     const fromClient = isFirst || random.chance(0.4);
     this.state[flow] = State.Open;
-    const length = Math.max(RTP, this.ipLength() - headerLength(this.isV6[flow] === 1) - UDP_HEADER);
-    const sent = this.ip(flow, fromClient, Protocol.Udp, UDP_HEADER + length) - UDP_HEADER;
-    const from = this.clientPort[flow] ?? 0;
-    const to = this.serverPort[flow] ?? 0;
-    packets.udp(fromClient ? from : to, fromClient ? to : from, sent);
+    const sent = this.udp(flow, fromClient, Math.max(RTP, this.udpLength(flow)));
     const numbers = fromClient ? this.fromClient : this.fromServer;
     const number = (numbers[flow] ?? 0) + 1;
     numbers[flow] = number;
@@ -179,6 +185,56 @@ export class Flows {
     packets.out.u32(number * 160);
     packets.out.u32((flow << 1) | (fromClient ? 1 : 0));
     packets.out.payload(sent - RTP);
+    packets.end();
+  }
+
+  private udpLength(flow: number): number {
+    return this.ipLength() - headerLength(this.isV6[flow] === 1) - UDP_HEADER;
+  }
+
+  /**
+   * Everything up to the payload.
+   * @returns how much of it fits
+   */
+  private udp(flow: number, fromClient: boolean, length: number): number {
+    const fits = this.ip(flow, fromClient, Protocol.Udp, UDP_HEADER + length) - UDP_HEADER;
+    const from = this.clientPort[flow] ?? 0;
+    const to = this.serverPort[flow] ?? 0;
+    this.packets.udp(fromClient ? from : to, fromClient ? to : from, fits);
+    return fits;
+  }
+
+  // QUIC: each side sends to an id that the other one has chosen.
+
+  private isQuic(flow: number): boolean {
+    return this.serverPort[flow] === QUIC_PORT && this.isTcp[flow] === 0;
+  }
+
+  private quic(flow: number): void {
+    if (this.state[flow] === State.Closed) {
+      this.state[flow] = State.Changing;
+      this.quicInitial(flow, true);
+      this.agenda.put(1 + this.random.below(SOON), this.quicAnswer, flow);
+      return;
+    }
+    const { packets, random } = this;
+    const fromClient = random.chance(0.3);
+    const sent = this.udp(flow, fromClient, Math.max(SHORT_HEADER, this.udpLength(flow)));
+    quicShort(packets.out, (fromClient ? this.fromServer : this.fromClient)[flow] ?? 0, sent);
+    packets.end();
+  }
+
+  private readonly quicAnswer = (flow: number): void => {
+    this.quicInitial(flow, false);
+    this.state[flow] = State.Open;
+  };
+
+  private quicInitial(flow: number, fromClient: boolean): void {
+    const { packets, random } = this;
+    this.udp(flow, fromClient, QUIC_INITIAL);
+    const own = (fromClient ? this.fromClient : this.fromServer)[flow] ?? 0;
+    // The client does not know the server's id yet.
+    quicInitial(packets.out, fromClient ? random.word() : (this.fromClient[flow] ?? 0), own);
     packets.end();
   }
 
@@ -256,11 +312,9 @@ export class Flows {
     const isV6 = this.isV6[flow] === 1;
     const client = this.client[flow] ?? 0;
     const server = this.server[flow] ?? 0;
-    const carrier = this.carrier[flow] ?? 0;
+    const nest = this.nestOf(flow);
     const fits = Math.min(length, this.mostOf(flow));
-    const whole = headerLength(isV6) + fits;
-    if (carrier === Carrier.Vxlan) this.vxlan(flow, fromClient, isV6, whole);
-    else if (carrier === Carrier.Gre) this.gre(flow, fromClient, isV6, whole);
+    if (nest) nest.write(fromClient, isV6, headerLength(isV6) + fits, flow, client, server);
     else packets.begin(client, fromClient, etherTypeOf(isV6));
     packets.ip({
       isV6,
@@ -275,36 +329,11 @@ export class Flows {
 
   /** Most octets after the IP header. */
   private mostOf(flow: number): number {
-    const carrier = this.carrier[flow] ?? 0;
-    return (carrier === Carrier.Vxlan ? VXLAN_MTU : carrier === Carrier.Gre ? GRE_MTU : LONG) - headerLength(this.isV6[flow] === 1);
+    return LONG - (this.nestOf(flow)?.overhead ?? 0) - headerLength(this.isV6[flow] === 1);
   }
 
-  private vxlan(flow: number, fromClient: boolean, isV6: boolean, inner: number): void {
-    const { packets } = this;
-    const length = VXLAN_HEADER + ETHERNET_HEADER + inner;
-    const number = flow % TUNNELS;
-    this.outer(FIRST_VTEP + number, fromClient, Protocol.Udp, UDP_HEADER + length);
-    packets.udp(49_152 + (flow % 16_384), VXLAN_PORT, length, false);
-    packets.out.u32(0x0800_0000);
-    packets.out.u32((1000 + number) << 8);
-    const client = this.client[flow] ?? 0;
-    const server = this.server[flow] ?? 0;
-    packets.ethernet(fromClient ? server : client, fromClient ? client : server, etherTypeOf(isV6));
-  }
-
-  private gre(flow: number, fromClient: boolean, isV6: boolean, inner: number): void {
-    this.outer(FIRST_GRE_END + (flow % TUNNELS), fromClient, Protocol.Gre, GRE_HEADER + inner);
-    this.packets.out.u16(0);
-    this.packets.out.u16(etherTypeOf(isV6));
-  }
-
-  /** Between an end of a tunnel on the first net and its counterpart beyond the gateway. */
-  private outer(number: number, fromHost: boolean, protocol: number, length: number): void {
-    const { packets } = this;
-    const host = hostOf(0, number);
-    const far = serverOf(number);
-    packets.begin(host, fromHost, EtherType.Ipv4);
-    packets.ip({ isV6: false, source: fromHost ? host : far, destination: fromHost ? far : host, protocol, length });
+  private nestOf(flow: number): Nest | undefined {
+    return this.nests[(this.nest[flow] ?? 0) - 1];
   }
 
   // Fragments.

@@ -3,14 +3,28 @@ import type { Octets } from './octets.ts';
 import type { Random } from './random.ts';
 import { gatewayOf, Link, type Net, type Site } from './site.ts';
 
-export const EtherType = { Ipv4: 0x0800, Arp: 0x0806, Vlan: 0x8100, Ipv6: 0x86dd } as const;
-export const Protocol = { Icmp: 1, Tcp: 6, Udp: 17, Gre: 47, Icmpv6: 58 } as const;
+export const EtherType = { Ipv4: 0x0800, Arp: 0x0806, Vlan: 0x8100, Ipv6: 0x86dd, Mpls: 0x8847 } as const;
+export const Protocol = {
+  Icmp: 1,
+  Ipv4: 4,
+  Tcp: 6,
+  Udp: 17,
+  Ipv6: 41,
+  Gre: 47,
+  Esp: 50,
+  Icmpv6: 58,
+  Ospf: 89,
+  Vrrp: 112,
+  MplsInIp: 137,
+} as const;
 export const TcpFlag = { Fin: 1, Syn: 2, Push: 8, Ack: 16 } as const;
 
 export const IPV4_HEADER = 20;
 export const IPV6_HEADER = 40;
 export const UDP_HEADER = 8;
 export const TCP_HEADER = 20;
+/** Where the checksum stands. */
+const UDP_CHECKSUM = 6;
 /** The shortest Ethernet frame without its FCS. */
 const PADDED = 60;
 const ETHERNET_ARPHRD = 1;
@@ -20,7 +34,14 @@ const DEFAULT_TTL = 64;
 const NONE = -1;
 
 /** Packet types of LINUX_SLL2. */
-const PacketType = { Host: 0, Broadcast: 1, Outgoing: 4 } as const;
+const PacketType = { Host: 0, Broadcast: 1, Multicast: 2, Outgoing: 4 } as const;
+
+/** MACs of more than one station, as numbers of 48 bits. */
+export const BROADCAST = 2 ** 48 - 1;
+const MULTICAST4 = 0x0100_5e00_0000;
+/** The MAC of an IPv4 multicast address (RFC 1112 section 6.4). */
+export const groupMac = (address: number): number => MULTICAST4 + (address & 0x7f_ffff);
+const UNICAST = -1;
 
 /** What an IP header says. Addresses are IPv4 addresses; IPv6 ones are made of them. */
 export interface IpHeader {
@@ -68,15 +89,18 @@ export class Packets {
     this.meanGap = meanGap;
   }
 
-  /** A frame between `host` and its gateway, with what the link has for a header. */
-  begin(host: number, fromHost: boolean, etherType: number, isBroadcast = false): void {
+  /**
+   * A frame between `host` and its gateway, with what the link has for a header.
+   * @param group the MAC that it goes to, where that is not the other one's
+   */
+  begin(host: number, fromHost: boolean, etherType: number, group = UNICAST): void {
     const net = this.site.netOf(host);
     this.net = net;
     this.fromHost = fromHost;
     this.container.begin(net);
     this.frameAt = this.out.at;
-    if (net.link === Link.Ethernet) this.ethernetOf(net, host, etherType, isBroadcast);
-    else if (net.link === Link.Sll2) this.sll2(net, host, etherType, isBroadcast);
+    if (net.link === Link.Ethernet) this.ethernetOf(net, host, etherType, group);
+    else if (net.link === Link.Sll2) this.sll2(net, host, etherType, group);
   }
 
   /** Puts the frame into the capture, and time goes on. */
@@ -112,7 +136,7 @@ export class Packets {
   /** UDP before a payload of `length`; without a checksum it may stand before another IP packet. */
   udp(sourcePort: number, destinationPort: number, length: number, hasChecksum = true): void {
     const { out } = this;
-    if (hasChecksum) this.open(6);
+    if (hasChecksum) this.open(UDP_CHECKSUM);
     out.u16(sourcePort);
     out.u16(destinationPort);
     out.u16(UDP_HEADER + length);
@@ -137,8 +161,7 @@ export class Packets {
   /** Type, code and checksum; the four octets by type follow. */
   icmp(isV6: boolean, type: number, code: number): void {
     const { out } = this;
-    if (!isV6) this.pseudo = 0;
-    this.open(2);
+    this.open(2, isV6);
     out.u8(type);
     out.u8(code);
     out.u16(0);
@@ -148,6 +171,10 @@ export class Packets {
   quote(header: IpHeader, sourcePort: number, destinationPort: number): void {
     this.header(header);
     for (const word of [sourcePort, destinationPort, header.length, 0]) this.out.u16(word);
+  }
+
+  quoteLength(isV6: boolean): number {
+    return headerLength(isV6) + UDP_HEADER;
   }
 
   /** The identification of the packet written last. */
@@ -186,7 +213,7 @@ export class Packets {
     this.address6(destination);
   }
 
-  private address6(address: number): void {
+  address6(address: number): void {
     const { out } = this;
     out.u32(PREFIX6);
     out.u32(0);
@@ -194,30 +221,39 @@ export class Packets {
     out.u32(address);
   }
 
-  private ethernetOf({ vlan }: Net, host: number, etherType: number, isBroadcast: boolean): void {
+  private ethernetOf({ vlan }: Net, host: number, etherType: number, group: number): void {
     const { out, fromHost } = this;
     const gateway = gatewayOf(host);
-    if (isBroadcast) for (let i = 0; i < 3; i++) out.u16(0xffff);
-    else this.mac(fromHost ? gateway : host);
+    if (group === UNICAST) {
+      this.mac(fromHost ? gateway : host);
+    } else {
+      out.u16(Math.floor(group / 2 ** 32));
+      out.u32(group % 2 ** 32);
+    }
     this.mac(fromHost ? host : gateway);
     if (vlan > 0) out.u32((EtherType.Vlan << 16) | vlan);
     out.u16(etherType);
   }
 
   /** As the gateway itself captures it. */
-  private sll2(net: Net, host: number, etherType: number, isBroadcast: boolean): void {
+  private sll2(net: Net, host: number, etherType: number, group: number): void {
     const { out, fromHost } = this;
     out.u16(etherType);
     out.u16(0);
     out.u32(net.interface);
     out.u16(ETHERNET_ARPHRD);
-    out.u8(!fromHost ? PacketType.Outgoing : isBroadcast ? PacketType.Broadcast : PacketType.Host);
+    out.u8(fromHost ? packetTypeTo(group) : PacketType.Outgoing);
     out.u8(6);
     this.mac(fromHost ? host : gatewayOf(host));
     out.u16(0);
   }
 
-  private open(checksumOffset: number): void {
+  /**
+   * Of what begins here, the checksum stands so many octets on: it is filled in at the end.
+   * @param hasPseudo it covers the pseudo-header, too
+   */
+  open(checksumOffset: number, hasPseudo = true): void {
+    if (!hasPseudo) this.pseudo = 0;
     this.transportAt = this.out.at;
     this.checksumAt = this.out.at + checksumOffset;
   }
@@ -226,7 +262,8 @@ export class Packets {
     if (this.transportAt === NONE) return;
     const checksum = this.out.checksum(this.transportAt, this.pseudo);
     // In UDP 0 means that there is none.
-    this.out.view.setUint16(this.checksumAt, checksum || 0xffff);
+    const isUdp = this.checksumAt - this.transportAt === UDP_CHECKSUM;
+    this.out.view.setUint16(this.checksumAt, checksum === 0 && isUdp ? 0xffff : checksum);
     this.transportAt = NONE;
   }
 }
@@ -237,5 +274,11 @@ const ETHERNET_MSS = 1460;
 
 const halves = (word: number): number => (word >>> 16) + (word & 0xffff);
 
+const packetTypeTo = (group: number): number =>
+  group === UNICAST ? PacketType.Host : group === BROADCAST ? PacketType.Broadcast : PacketType.Multicast;
+
 export const headerLength = (isV6: boolean): number => (isV6 ? IPV6_HEADER : IPV4_HEADER);
 export const etherTypeOf = (isV6: boolean): number => (isV6 ? EtherType.Ipv6 : EtherType.Ipv4);
+/** As IP says what follows it. */
+export const protocolOf = (etherType: number): number =>
+  etherType === EtherType.Mpls ? Protocol.MplsInIp : etherType === EtherType.Ipv6 ? Protocol.Ipv6 : Protocol.Ipv4;

@@ -10,7 +10,10 @@ const TARGETS = 1 << 17;
 const SYN = TCP_HEADER + 4;
 const PAYLOAD = 16;
 
-/** Every packet is a flow of its own: SYNs and datagrams in turn, to ports that nobody answers from. */
+/** After so many the first flow comes again: a table that holds fewer has forgotten it by then. */
+const FLOWS = 1_000_000;
+
+/** Every packet of a million is a flow of its own: SYNs and datagrams in turn, to ports that nobody answers from. */
 export class Scan {
   private readonly packets: Packets;
   private number = 0;
@@ -21,8 +24,8 @@ export class Scan {
 
   frame(): void {
     const { packets } = this;
-    const number = this.number++;
-    // Source and ports alone tell the first 80 million flows apart.
+    const number = this.number;
+    this.number = (number + 1) % FLOWS;
     const source = hostOf(0, FIRST_SOURCE + (number % SOURCES));
     const sourcePort = FIRST_PORT + (Math.floor(number / SOURCES) % PORTS);
     const target = serverOf((Math.imul(number, 0x9e3779b1) >>> 15) & (TARGETS - 1));

@@ -1,8 +1,8 @@
 import type { Action, Agenda } from './agenda.ts';
 import { BEGIN_SEC } from './container.ts';
-import { EtherType, etherTypeOf, type Packets, Protocol, UDP_HEADER } from './packets.ts';
+import { etherTypeOf, type Packets, Protocol, UDP_HEADER } from './packets.ts';
 import type { Random } from './random.ts';
-import { gatewayOf, type Site, serverOf } from './site.ts';
+import { type Site, serverOf } from './site.ts';
 
 const DNS_PORT = 53;
 const NTP_PORT = 123;
@@ -25,21 +25,27 @@ const NTP_LENGTH = 48;
 /** Seconds from 1900 to 1970. */
 const NTP_EPOCH = 2_208_988_800;
 
-const Arp = { Request: 1, Reply: 2 } as const;
+const STUN_PORT = 3478;
+const FIRST_STUN_SERVER = 12;
+const STUN_SERVERS = 2;
+const STUN_HEADER = 20;
+const STUN_ADDRESS = 12;
+const STUN_COOKIE = 0x2112_a442;
 
-const Icmp = { EchoReply: 0, Unreachable: 3, Echo: 8, TimeExceeded: 11 } as const;
+const SNMP_PORT = 161;
+const FIRST_AGENT = 16;
+const AGENTS = 8;
+const SNMP_LENGTH = 40;
+
+const RADIUS_PORT = 1812;
+const FIRST_RADIUS_SERVER = 24;
+const RADIUS_LENGTH = 38;
+const Radius = { Request: 1, Accept: 2 } as const;
+
+const Icmp = { EchoReply: 0, Echo: 8 } as const;
 const Icmpv6 = { Echo: 128, EchoReply: 129 } as const;
-const PORT_UNREACHABLE = 3;
 const ECHO_PAYLOAD = 56;
 const ICMP_HEADER = 8;
-const QUOTE = 28;
-
-const TRACEROUTE_PORT = 33_434;
-const TRACEROUTE_CLIENT_PORT = 16_500;
-const TRACEROUTE_PAYLOAD = 32;
-const PROBES = 3;
-const HOPS = 8;
-const ROUTERS = 0xc613_ff00 | 0;
 
 /** What hosts ask for now and then: addresses, names, time, whether someone is there. Every question is answered soon. */
 export class Services {
@@ -86,17 +92,38 @@ export class Services {
     this.soon(this.ntpAnswer, client, server, port, this.ntpSeconds(), fraction);
   }
 
-  /** A host asks for its gateway, or the gateway for a host. On a net without a link layer it is a ping instead. */
-  arp(): void {
-    const host = this.site.neighbour();
-    const fromHost = this.random.chance(0.5);
-    if (host === undefined) {
-      this.echo();
-      return;
-    }
-    const gateway = gatewayOf(host);
-    this.arpMessage(host, Arp.Request, fromHost, fromHost ? host : gateway, fromHost ? gateway : host);
-    this.soon(this.arpAnswer, host, fromHost ? 1 : 0);
+  stun(): void {
+    const { random } = this;
+    const client = this.site.host();
+    const server = serverOf(FIRST_STUN_SERVER + random.below(STUN_SERVERS));
+    const port = FIRST_CLIENT_PORT + random.below(CLIENT_PORTS);
+    const id = random.word();
+    this.udp(false, client, true, server, port, STUN_PORT, STUN_HEADER);
+    this.stunHeader(0x0001, 0, id);
+    this.packets.end();
+    this.soon(this.stunAnswer, client, server, port, id);
+  }
+
+  snmp(): void {
+    const { random } = this;
+    const manager = this.site.host();
+    const agent = serverOf(FIRST_AGENT + random.below(AGENTS));
+    const port = FIRST_CLIENT_PORT + random.below(CLIENT_PORTS);
+    const id = random.word();
+    this.udp(false, manager, true, agent, port, SNMP_PORT, SNMP_LENGTH);
+    this.snmpMessage(id, false);
+    this.soon(this.snmpAnswer, manager, agent, port, id);
+  }
+
+  radius(): void {
+    const { random } = this;
+    const client = this.site.host();
+    const server = serverOf(FIRST_RADIUS_SERVER);
+    const port = FIRST_CLIENT_PORT + random.below(CLIENT_PORTS);
+    const id = random.below(256);
+    this.udp(false, client, true, server, port, RADIUS_PORT, RADIUS_LENGTH);
+    this.radiusMessage(Radius.Request, id);
+    this.soon(this.radiusAnswer, client, server, port, id);
   }
 
   echo(): void {
@@ -108,48 +135,6 @@ export class Services {
     this.echoMessage(isV6, client, server, true, number);
     this.soon(this.echoAnswer, client, server, number, isV6 ? 1 : 0);
   }
-
-  /** A datagram to a port where nothing listens. */
-  unreachable(): void {
-    const port = FIRST_CLIENT_PORT + this.random.below(CLIENT_PORTS);
-    this.probe(this.site.host(), this.site.server(), 64, port, TRACEROUTE_PORT - 1);
-  }
-
-  /** Three probes for each hop, then the target itself. */
-  traceroute(): void {
-    this.trace(this.site.host(), this.site.server(), 0);
-  }
-
-  private readonly trace = (client: number, target: number, step: number): void => {
-    const ttl = 1 + Math.floor(step / PROBES);
-    this.probe(client, target, ttl, TRACEROUTE_CLIENT_PORT, TRACEROUTE_PORT + step);
-    if (step + 1 < HOPS * PROBES) this.agenda.put(2 * SOON, this.trace, client, target, step + 1);
-  };
-
-  /** A UDP packet without checksum, and the ICMP error that comes back: from a router on the way, or from the target. */
-  private probe(client: number, target: number, ttl: number, port: number, targetPort: number): void {
-    const { packets } = this;
-    packets.begin(client, true, EtherType.Ipv4);
-    const length = UDP_HEADER + TRACEROUTE_PAYLOAD;
-    packets.ip({ isV6: false, source: client, destination: target, protocol: Protocol.Udp, length, ttl });
-    packets.udp(port, targetPort, TRACEROUTE_PAYLOAD, false);
-    packets.out.zeros(TRACEROUTE_PAYLOAD);
-    packets.end();
-    this.soon(this.error, client, target, ttl < HOPS ? ROUTERS | ttl : target, port * 0x10000 + targetPort, packets.lastIdent);
-  }
-
-  private readonly error = (client: number, target: number, from: number, ports: number, ident: number): void => {
-    const { packets } = this;
-    packets.begin(client, false, EtherType.Ipv4);
-    packets.ip({ isV6: false, source: from, destination: client, protocol: Protocol.Icmp, length: ICMP_HEADER + QUOTE, ttl: ANSWER_TTL });
-    if (from === target) packets.icmp(false, Icmp.Unreachable, PORT_UNREACHABLE);
-    else packets.icmp(false, Icmp.TimeExceeded, 0);
-    packets.out.u32(0);
-    const length = UDP_HEADER + TRACEROUTE_PAYLOAD;
-    const quoted = { isV6: false, source: client, destination: target, protocol: Protocol.Udp, length, ttl: 1, ident };
-    packets.quote(quoted, Math.floor(ports / 0x10000), ports & 0xffff);
-    packets.end();
-  };
 
   private readonly dnsAnswer = (client: number, server: number, port: number, query: number, isV6: number): void => {
     this.udp(isV6 === 1, client, false, server, port, DNS_PORT, DNS_HEADER + QUESTION + DNS_ANSWER);
@@ -204,25 +189,70 @@ export class Services {
     return NTP_EPOCH + BEGIN_SEC + Math.floor(this.packets.elapsed / 1e9);
   }
 
-  private readonly arpAnswer = (host: number, hostAsked: number): void => {
-    const gateway = gatewayOf(host);
-    this.arpMessage(host, Arp.Reply, hostAsked === 0, hostAsked ? gateway : host, hostAsked ? host : gateway);
+  private readonly stunAnswer = (client: number, server: number, port: number, id: number): void => {
+    const { out } = this.packets;
+    this.udp(false, client, false, server, port, STUN_PORT, STUN_HEADER + STUN_ADDRESS);
+    this.stunHeader(0x0101, STUN_ADDRESS, id);
+    // XOR-MAPPED-ADDRESS (RFC 8489 section 14.2).
+    out.u32(0x0020_0008);
+    out.u16(1);
+    out.u16(port ^ (STUN_COOKIE >>> 16));
+    out.u32(client ^ STUN_COOKIE);
+    this.packets.end();
   };
 
-  private arpMessage(host: number, oper: number, fromHost: boolean, sender: number, target: number): void {
-    const { packets } = this;
-    const { out } = packets;
-    const isRequest = oper === Arp.Request;
-    packets.begin(host, fromHost, EtherType.Arp, isRequest);
-    out.u32(0x0001_0800);
-    out.u16(0x0604);
-    out.u16(oper);
-    packets.mac(sender);
-    out.u32(sender);
-    if (isRequest) out.zeros(6);
-    else packets.mac(target);
-    out.u32(target);
-    packets.end();
+  private stunHeader(type: number, length: number, id: number): void {
+    const { out } = this.packets;
+    out.u16(type);
+    out.u16(length);
+    out.u32(STUN_COOKIE);
+    out.u32(id);
+    out.u32(~id);
+    out.u32(Math.imul(id, 0x9e3779b1));
+  }
+
+  private readonly snmpAnswer = (manager: number, agent: number, port: number, id: number): void => {
+    this.udp(false, manager, false, agent, port, SNMP_PORT, SNMP_LENGTH);
+    this.snmpMessage(id, true);
+  };
+
+  /** SNMPv2c in BER (RFC 3416): a question for sysUpTime, or the answer. */
+  private snmpMessage(id: number, isAnswer: boolean): void {
+    const { out } = this.packets;
+    // SEQUENCE, INTEGER 1, OCTET STRING of six.
+    out.u16(0x3000 | (SNMP_LENGTH - 2));
+    out.u8(2);
+    out.u16(0x0101);
+    out.u16(0x0406);
+    out.text('public');
+    out.u16((isAnswer ? 0xa200 : 0xa000) | (SNMP_LENGTH - 15));
+    out.u16(0x0204);
+    out.u32(id);
+    // No error; one name, 1.3.6.1.2.1.1, and NULL.
+    out.u32(0x0201_0002);
+    out.u16(0x0100);
+    out.u32(0x300b_3009);
+    out.u16(0x0605);
+    out.text('+\x06\x01\x02\x01');
+    out.u16(0x0500);
+    this.packets.end();
+  }
+
+  private readonly radiusAnswer = (client: number, server: number, port: number, id: number): void => {
+    this.udp(false, client, false, server, port, RADIUS_PORT, RADIUS_LENGTH);
+    this.radiusMessage(Radius.Accept, id);
+  };
+
+  /** Code, identifier, length and authenticator (RFC 2865 section 3), and one attribute: Reply-Message. */
+  private radiusMessage(code: number, id: number): void {
+    const { out } = this.packets;
+    out.u8(code);
+    out.u8(id);
+    out.u16(RADIUS_LENGTH);
+    out.payload(16);
+    out.u16((18 << 8) | (RADIUS_LENGTH - 20));
+    out.text('fluxcap  bench  '.slice(0, RADIUS_LENGTH - 22));
+    this.packets.end();
   }
 
   private readonly echoAnswer = (client: number, server: number, number: number, isV6: number): void =>

@@ -4,7 +4,7 @@ import { EtherType, IPV4_HEADER, type Packets, Protocol, UDP_HEADER } from './pa
 import type { Random } from './random.ts';
 import { hostOf, serverOf } from './site.ts';
 
-const PEERS = 64;
+export const PEERS = 64;
 const SERVERS = 4;
 const SOON = 24;
 const State = { Closed: 0, Opening: 1, Open: 2 } as const;
@@ -151,7 +151,7 @@ const HMAC = 20;
 const REPLAY = 8;
 const DATA_HEADER = 8;
 
-/** OpenVPN over UDP with tls-auth (SHA1): resets, an acknowledgment, then data (P_DATA_V2). */
+/** OpenVPN, over UDP, with tls-auth (SHA1): resets, an acknowledgment, then data (P_DATA_V2). */
 export class OpenVpn extends Vpn {
   private readonly peerSession = new Float64Array(PEERS);
   private readonly serverSession = new Float64Array(PEERS);
@@ -164,13 +164,15 @@ export class OpenVpn extends Vpn {
 
   frame(): void {
     const peer = this.random.below(PEERS);
-    if (this.state[peer] === State.Closed) this.reset(peer);
-    else if (this.state[peer] === State.Opening) this.frame();
+    if (this.state[peer] === State.Closed) {
+      this.state[peer] = State.Opening;
+      this.connect(peer);
+    } else if (this.state[peer] === State.Opening) this.frame();
     else this.data(peer, this.random.chance(0.4));
   }
 
-  private reset(peer: number): void {
-    this.state[peer] = State.Opening;
+  /** The first packet of a peer. */
+  protected connect(peer: number): void {
     this.peerSession[peer] = this.random.word();
     this.serverSession[peer] = this.random.word();
     this.begin(peer, true, 1 + SESSION_ID + HMAC + REPLAY + 5);
