@@ -15,6 +15,8 @@ export interface Capture {
   path: string;
   format: 'pcap' | 'pcapng';
   compression: Compression | null;
+  /** All frames are Ethernet's. */
+  isEthernet: boolean;
   packets: number;
   /** Unpacked. */
   octets: number;
@@ -38,23 +40,26 @@ export class Captures {
   /** Throws where the packer is not installed. */
   make(name: CaptureName, amount: Amount): Capture {
     const kind = kindOf(name);
-    const format = kind === 'ng' ? 'pcapng' : 'pcap';
-    const path = join(this.folder, `${kind}.${format}`);
-    this.made.push(path);
-    const { packets, octets } = writeCapture(path, kind, amount, this.seed);
+    const capture = this.write(kind, kind, amount);
     const compression = compressions.find((each) => name.endsWith(`.${each}`)) ?? null;
-    const packed = compression === null ? path : this.pack(path, compression);
-    return { name, path: packed, format, compression, packets, octets, fileOctets: statSync(packed).size };
+    const path = compression === null ? capture.path : this.pack(capture.path, compression);
+    return { ...capture, name, path, compression, fileOctets: statSync(path).size };
   }
 
   /** The first packets of what `make` gives for the same name. */
   slice(name: CaptureName, packets: number): Capture {
     const kind = kindOf(name);
+    return { ...this.write(kind, `${kind}-slice`, { packets }), name: sliceName(kind) };
+  }
+
+  /** A capture of its own name, beside those of `make`. */
+  write(kind: Kind, name: string, amount: Amount): Capture {
     const format = kind === 'ng' ? 'pcapng' : 'pcap';
-    const path = join(this.folder, `${kind}-slice.${format}`);
+    const path = join(this.folder, `${name}.${format}`);
     this.made.push(path);
-    const made = writeCapture(path, kind, { packets }, this.seed);
-    return { name: `${kind}, first packets`, path, format, compression: null, ...made, fileOctets: made.octets };
+    const { packets, octets } = writeCapture(path, kind, amount, this.seed);
+    const isEthernet = kind !== 'ng' && kind !== 'sll2' && kind !== 'raw';
+    return { name, path, format, compression: null, isEthernet, packets, octets, fileOctets: octets };
   }
 
   remove(): void {
@@ -70,5 +75,7 @@ export class Captures {
     return packed;
   }
 }
+
+export const sliceName = (kind: Kind): string => `${kind}, first packets`;
 
 const kindOf = (name: CaptureName): Kind => kinds.find((kind) => kind === name) ?? 'mixed';

@@ -1,8 +1,9 @@
 import type { Capture } from './captures.ts';
 import type { Measured, Stopwatch } from './measure.ts';
 import { FLUXCAP, type Peer, REFERENCE } from './peers.ts';
+import { median, type Spread, spreadOf } from './statistics.ts';
 
-/** What one program took for one capture: medians of all rounds. */
+/** What one program took for one capture: medians of all rounds, and of ratios where half of them are, too. */
 export interface Row {
   name: string;
   wallSeconds: number | null;
@@ -10,9 +11,11 @@ export interface Row {
   /** Of the unpacked capture. */
   megabytesPerSecond: number | null;
   /** Its wall time by that of `tcpdump -w /dev/null`, round by round. */
-  byTcpdump: number | null;
+  byTcpdump: Spread | null;
   /** The wall time of fluxcap by its, round by round. */
-  fluxcapByIt: number | null;
+  fluxcapByIt: Spread | null;
+  /** The same of CPU time. */
+  fluxcapCpuByIt: Spread | null;
   cpuSeconds: number | null;
   peakMegabytes: number | null;
   /** Why there is no figure, or what is wrong with it. */
@@ -29,6 +32,9 @@ export interface Comparison {
   rows: Row[];
 }
 
+/** What runs a command and says what it took. */
+export type Runner = Pick<Stopwatch, 'run'>;
+
 interface Contestant {
   peer: Peer;
   command: readonly string[];
@@ -41,10 +47,10 @@ export function compare(
   capture: Capture,
   peers: readonly Peer[],
   rounds: number,
-  stopwatch: Stopwatch,
+  stopwatch: Runner,
   tell: (text: string) => void,
 ): Comparison {
-  const contestants = peers.map((peer) => warmUp(capture, peer, stopwatch, tell));
+  const contestants = peers.flatMap((peer) => warmUp(capture, peer, stopwatch, tell) ?? []);
   for (let round = 1; round <= rounds; round++) {
     tell(`${capture.name}: round ${round} of ${rounds}`);
     for (const { command, runs } of contestants) if (command.length > 0) runs.push(stopwatch.run(command));
@@ -58,8 +64,9 @@ export function compare(
   };
 }
 
-function warmUp(capture: Capture, peer: Peer, stopwatch: Stopwatch, tell: (text: string) => void): Contestant {
+function warmUp(capture: Capture, peer: Peer, stopwatch: Runner, tell: (text: string) => void): Contestant | undefined {
   const command = peer.command(capture);
+  if (command === null) return undefined;
   if (typeof command === 'string') return { peer, command: [], note: command, runs: [] };
   tell(`${capture.name}: ${peer.name}`);
   const { failure, output } = stopwatch.run(command, true);
@@ -78,8 +85,9 @@ function rowOf(of: Contestant, all: readonly Contestant[], { packets, octets }: 
     wallSeconds,
     packetsPerSecond: wallSeconds && packets / wallSeconds,
     megabytesPerSecond: wallSeconds && octets / 1e6 / wallSeconds,
-    byTcpdump: ratio(of, named(all, REFERENCE)),
-    fluxcapByIt: ratio(named(all, FLUXCAP), of),
+    byTcpdump: ratio(of, named(all, REFERENCE), wallOf),
+    fluxcapByIt: ratio(named(all, FLUXCAP), of, wallOf),
+    fluxcapCpuByIt: ratio(named(all, FLUXCAP), of, cpuOf),
     cpuSeconds: median(runs.map((run) => run.cpuSeconds)),
     peakMegabytes: median(runs.map((run) => run.peakMegabytes)),
     note,
@@ -89,17 +97,23 @@ function rowOf(of: Contestant, all: readonly Contestant[], { packets, octets }: 
 
 const named = (all: readonly Contestant[], name: string): Contestant | undefined => all.find(({ peer }) => peer.name === name);
 
-/** Of the wall times of the same round: what slows the machine down slows both. */
-function ratio(a: Contestant | undefined, b: Contestant | undefined): number | null {
-  if (!a || !b) return null;
-  return median(a.runs.flatMap((run, round) => (b.runs[round] ? run.wallSeconds / b.runs[round].wallSeconds : [])));
-}
+const wallOf = ({ wallSeconds }: Measured): number => wallSeconds;
+const cpuOf = ({ cpuSeconds }: Measured): number | null => cpuSeconds;
 
-/** Null where there is nothing, or something is not known. */
-export function median(values: readonly (number | null)[]): number | null {
-  const sorted = values.filter((value) => value !== null).sort((a, b) => a - b);
-  if (sorted.length === 0 || sorted.length < values.length) return null;
-  const middle = sorted.length >> 1;
-  const upper = sorted[middle] ?? 0;
-  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? 0) + upper) / 2;
+/** Of figures of the same round: what slows the machine down slows both. */
+export function ratio(
+  a: { runs: readonly Measured[] } | undefined,
+  b: { runs: readonly Measured[] } | undefined,
+  figure: (run: Measured) => number | null,
+): Spread | null {
+  if (!a || !b) return null;
+  return spreadOf(
+    a.runs.flatMap((run, round) => {
+      const other = b.runs[round];
+      if (!other) return [];
+      const above = figure(run);
+      const below = figure(other);
+      return above === null || !below ? null : above / below;
+    }),
+  );
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { median } from '../harness/compare.ts';
+import { median } from '../harness/statistics.ts';
 import { Cable } from './cable.ts';
 import { Capture, type Captured, captorOf, type ProgramName } from './captors.ts';
 import { Disturbance, load } from './processes.ts';
