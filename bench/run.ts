@@ -5,10 +5,12 @@ import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { VERSION } from '../src/version.ts';
-import { type CaptureName, Captures } from './harness/captures.ts';
+import { type CaptureName, Captures, packerOf } from './harness/captures.ts';
 import { type Comparison, compare } from './harness/compare.ts';
 import { record } from './harness/history.ts';
+import { isInstalled } from './harness/installed.ts';
 import { thisMachine } from './harness/machine.ts';
+import { markdown } from './harness/markdown.ts';
 import { Stopwatch } from './harness/measure.ts';
 import { type MemoryRun, watchMemory } from './harness/memory.ts';
 import { type Options, optionsOf } from './harness/options.ts';
@@ -51,6 +53,7 @@ async function measured({ mode, seed, json }: Options): Promise<string> {
   }
   const result = await comparison(measurement, options);
   if (options.record) record(HISTORY, result);
+  if (options.markdown) return markdown(result);
   return json ? printed(result) : tables(result);
 }
 
@@ -73,6 +76,11 @@ function comparisonsOf(
   stopwatch: Stopwatch,
   { octets, rounds, slice, everywhere, keep }: Options,
 ): Comparison[] {
+  const packer = packerOf(name);
+  if (packer !== undefined && !isInstalled(packer)) {
+    tell(`${name}: left out, for ${packer} is not installed`);
+    return [];
+  }
   tell(`${name}: generating`);
   const capture = captures.make(name, { octets });
   const these = peers.filter(({ isSlow }) => everywhere || name === 'mixed' || !isSlow);

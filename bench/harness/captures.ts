@@ -76,6 +76,12 @@ export class Captures {
   }
 }
 
+/** The program that compresses it; undefined where nothing does. */
+export function packerOf(name: CaptureName): string | undefined {
+  const compression = compressions.find((each) => name.endsWith(`.${each}`));
+  return compression && PACKERS[compression][0];
+}
+
 export const sliceName = (kind: Kind): string => `${kind}, first packets`;
 
 const kindOf = (name: CaptureName): Kind => kinds.find((kind) => kind === name) ?? 'mixed';

@@ -19,6 +19,7 @@ export interface Options {
   /** The folder of the captures; undefined: the usual one. */
   data: string | undefined;
   json: boolean;
+  markdown: boolean;
   record: boolean;
   keep: boolean;
 }
@@ -70,6 +71,7 @@ export async function optionsOf(args: readonly string[]): Promise<Options> {
       profile: { type: 'boolean', default: false, describe: 'Where the time goes instead, by folder, file and function of src' },
       data: { type: 'string', requiresArg: true, describe: 'Folder in which captures are made; bench/data unless said' },
       json: { type: 'boolean', default: false, describe: 'Print JSON instead of tables' },
+      markdown: { type: 'boolean', default: false, describe: 'Print the tables of bench/README.md' },
       record: { type: 'boolean', default: false, describe: 'Append the result to bench/history.jsonl: one line a release' },
       keep: { type: 'boolean', default: false, describe: 'Leave the captures there' },
     })

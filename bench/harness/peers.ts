@@ -44,7 +44,6 @@ export const UNPACKING: Record<Compression, string> = { gz: 'gzip -dc', zst: 'zs
 /** What fluxcap unpacks with. */
 export const LIBRARY = 'unpacking library alone';
 
-const PLAIN_ONLY = 'reads no compressed captures';
 const NOT_INSTALLED = 'not installed';
 
 /** @param bench the folder of the benchmark; @param temporary where programs are compiled to, and leave what they must write */
@@ -114,7 +113,7 @@ function libpcap(source: string, program: string): Peer[] {
   const problem = compile(source, program);
   const peer = (name: string, options: readonly string[]): Peer => ({
     name,
-    command: ({ path, compression }) => problem ?? (compression === null ? [program, ...options, path] : PLAIN_ONLY),
+    command: ({ path, compression }) => (compression === null ? (problem ?? [program, ...options, path]) : null),
     counted: (output) => numberIn(output, /^(\d+) packets/),
   });
   return [peer('libpcap in C', []), peer('libpcap in C, flow table', ['--flows'])];

@@ -1,5 +1,4 @@
-import type { CaptureName } from './captures.ts';
-import { sliceName } from './captures.ts';
+import { type CaptureName, captureNames, sliceName } from './captures.ts';
 import type { Comparison, Row } from './compare.ts';
 import { ARGUS, CAPINFOS, FLUXCAP, LIBRARY, REFERENCE, SOFTFLOWD, TSHARK, UNPACKING } from './peers.ts';
 import type { StartRow } from './start.ts';
@@ -70,7 +69,9 @@ function judgeGoal({ capture, peer, most, least, ofCpu = false }: Goal, comparis
   return { capture, what: `fluxcap / ${peer}${ofCpu ? ', CPU' : ''}`, ...judgeMost(spread, most ?? 1) };
 }
 
+/** On whole captures. */
 function judgeMemory({ capture, rows }: Comparison): Judged | undefined {
+  if (!captureNames.some((known) => known === capture)) return undefined;
   const peak = rows.find((row) => row.name === FLUXCAP)?.peakMegabytes ?? null;
   if (peak === null) return undefined;
   return { capture, what: 'peak memory in MB', ...judgeMost({ median: peak, low: peak, high: peak }, MOST_PEAK_MEGABYTES) };

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Capture } from '../../bench/harness/captures.ts';
 import { compare, type Runner } from '../../bench/harness/compare.ts';
 import { historyLine } from '../../bench/harness/history.ts';
+import { markdown } from '../../bench/harness/markdown.ts';
 import type { Measured } from '../../bench/harness/measure.ts';
 import { optionsOf } from '../../bench/harness/options.ts';
 import { FLUXCAP, type Peer, REFERENCE, TSHARK } from '../../bench/harness/peers.ts';
@@ -143,6 +144,13 @@ describe('results', () => {
     expect(captures.mixed.rows[FLUXCAP]).toEqual({ wallSeconds: 3, cpuSeconds: 1.5, peakMegabytes: 100, byTcpdump: 1.5, fluxcapByIt: 1 });
     expect(startMilliseconds).toEqual({ [FLUXCAP]: 123.5 });
     expect(missed).toEqual([`mixed: fluxcap / ${REFERENCE}`]);
+  });
+
+  it('are the tables of a page', () => {
+    const text = markdown(result);
+    expect(text).toContain('| `mixed` | 1,000 | 3.00 s | 0.00 M | 0.67 | 1.50 | - | 1.50 s | 100 MB |');
+    expect(text).toContain('| `tcpdump -w /dev/null` | 2.00 s | 1.00 | 1.00 s | 100 MB |');
+    expect(text).toContain(`| \`mixed\` | fluxcap / ${REFERENCE} | at most 1 | 1.50 | missed |`);
   });
 
   it('are tables with targets', () => {
