@@ -1,6 +1,6 @@
 import { type AnalysisStats, Analyzer } from './analyzer.ts';
 import { CaptureInput } from './capture/input.ts';
-import type { ByteSource } from './capture/source.ts';
+import type { InputSource } from './capture/source.ts';
 import type { Unpackers } from './capture/unpack.ts';
 import { Context } from './context/context.ts';
 import type { ExpectedVia } from './diagnose/expectations.ts';
@@ -12,12 +12,7 @@ import { type RecordKind, type RecordSink, RecordStore } from './track/records.t
 import type { TrackerOptions } from './track/trackers.ts';
 
 export type { AnalysisStats } from './analyzer.ts';
-
-/** An input by its name in the output and a way to open it. */
-export interface InputSource {
-  path: string;
-  open: () => ByteSource | Promise<ByteSource>;
-}
+export type { InputSource } from './capture/source.ts';
 
 export interface Progress {
   packets: number;
@@ -64,11 +59,11 @@ const PROGRESS_OCTETS = 16 << 20;
 export async function analyzeSources(sources: readonly InputSource[], options: AnalysisOptions = {}): Promise<Analysis> {
   const registry = new InterfaceRegistry();
   const { unpackers = {}, signal, sink, context = new Context() } = options;
-  const inputs = sources.map(({ path, open }, index) => new CaptureInput({ path, index, open, registry, unpackers }));
+  const inputs = sources.map((source, index) => new CaptureInput({ ...source, index, registry, unpackers }));
   const records = new RecordStore(options.records ?? new Set(), options.maxRecords ?? DEFAULT_MAX_RECORDS, sink);
   const analyzer = new Analyzer(inputs, records, { ...options, context });
   const progress = new ProgressTeller(inputs, options.onProgress);
-  for (const input of inputs) await input.open();
+  for (const input of inputs) if (!input.begins) await input.open();
   for (;;) {
     analyzer.read();
     const draining = sink?.drain?.();

@@ -5,7 +5,7 @@ import { Block, PcapngReader } from './pcapng.ts';
 import { Problems } from './problem.ts';
 import type { Drops, FrameReader } from './reader.ts';
 import { type Compression, RECOGNISED_OCTETS, recognise } from './recognise.ts';
-import type { ByteSource } from './source.ts';
+import type { Begin, ByteSource } from './source.ts';
 import { portableUnpackers, type Unpackers } from './unpack.ts';
 import { ByteWindow } from './window.ts';
 
@@ -19,7 +19,13 @@ export interface InputOptions {
   registry: InterfaceRegistry;
   unpackers?: Unpackers;
   live?: LiveInput;
+  /** Time of the first frame, where it is known before the input is opened. */
+  begins?: Begin;
+  /** Octets of memory to begin with, where the usual window would be too much. */
+  capacity?: number;
 }
+
+type CaptureHeader = Pick<FrameReader, 'format' | 'interfaces' | 'drops'>;
 
 /** What is known of an input that is captured while it is read. */
 export interface LiveInput {
@@ -45,9 +51,15 @@ export class CaptureInput {
   /** All frames were given. */
   done = false;
   private readonly options: InputOptions;
-  private readonly window = new ByteWindow();
+  /** Empty before `open` and after `close`: of many inputs few are open at a time. */
+  private window = new ByteWindow(0);
   private source: ByteSource | undefined;
   private reader: FrameReader | undefined;
+  /** What the reader says of the capture; it stays when the reader goes. */
+  private header: CaptureHeader | undefined;
+  private opening: Promise<void> | undefined;
+  private closing: Promise<void> | undefined;
+  private isOpen = false;
   private hasFailed = false;
   private lastNumber = 0;
   private lastSec = 0;
@@ -62,12 +74,17 @@ export class CaptureInput {
     this.index = options.index;
   }
 
+  /** Time of the first frame, where it was known before the input is opened. */
+  get begins(): Begin | undefined {
+    return this.options.begins;
+  }
+
   get format(): FrameReader['format'] | null {
-    return this.reader?.format ?? null;
+    return this.header?.format ?? null;
   }
 
   get interfaces(): FrameReader['interfaces'] {
-    return this.reader?.interfaces ?? [];
+    return this.header?.interfaces ?? [];
   }
 
   /** Time of the last frame in the file that has one. */
@@ -76,7 +93,7 @@ export class CaptureInput {
   }
 
   get drops(): Drops {
-    return this.options.live?.drops() ?? this.reader?.drops ?? { kernel: null, interface: null };
+    return this.options.live?.drops() ?? this.header?.drops ?? { kernel: null, interface: null };
   }
 
   /** Unpacked octets read so far. */
@@ -89,17 +106,10 @@ export class CaptureInput {
     return this.window.base + this.frame.start;
   }
 
-  /** Opens the input and reads its header. Afterwards `next` may be called, or the input is `done` with a problem that says why. */
-  async open(): Promise<void> {
-    try {
-      this.source = await this.options.open();
-    } catch (error) {
-      this.problems.add('unreadable', null, null, messageOf(error));
-      this.done = true;
-      return;
-    }
-    await this.begin();
-    if (this.done) await this.close();
+  /** Opens the input and reads its header. Afterwards `next` may be called, or the input is `done` with a problem that says why. Once is enough. */
+  open(): Promise<void> {
+    this.opening ??= this.openOnce();
+    return this.opening;
   }
 
   /**
@@ -110,7 +120,7 @@ export class CaptureInput {
     const { reader } = this;
     if (!reader || this.done) return false;
     if (!reader.next()) {
-      this.done = this.window.ended;
+      if (this.window.ended) this.end();
       return false;
     }
     this.packets++;
@@ -131,8 +141,9 @@ export class CaptureInput {
     return true;
   }
 
-  /** Reads more octets; answers with a promise only where the source has to wait. */
+  /** Reads more octets, or opens the input; answers with a promise only where it has to wait. */
   fill(): void | Promise<void> {
+    if (!this.isOpen) return this.open();
     const { window, source } = this;
     if (!source || window.ended) return;
     const keepFrom = this.reader?.keepFrom ?? window.start;
@@ -157,9 +168,41 @@ export class CaptureInput {
     this.done = true;
   }
 
-  async close(): Promise<void> {
-    const { source } = this;
+  /** Gives back what the input holds; what it says of itself stays. */
+  close(): Promise<void> {
+    this.closing ??= this.closeOnce();
+    return this.closing;
+  }
+
+  private async openOnce(): Promise<void> {
+    try {
+      this.source = await this.options.open();
+    } catch (error) {
+      this.problems.add('unreadable', null, null, messageOf(error));
+      this.done = true;
+      return;
+    }
+    this.window = new ByteWindow(this.options.capacity);
+    this.isOpen = true;
+    await this.begin();
+    if (this.done) await this.close();
+  }
+
+  /** All frames were given. A live input's source is closed by who runs it: it may have more to say. */
+  private end(): void {
+    this.done = true;
+    if (!this.options.live) void this.close();
+  }
+
+  private async closeOnce(): Promise<void> {
+    const { source, bytes, header } = this;
     this.source = undefined;
+    this.reader = undefined;
+    if (header) this.header = { format: header.format, interfaces: header.interfaces, drops: header.drops };
+    this.frame = new Frame();
+    this.window = new ByteWindow(0);
+    this.window.base = bytes;
+    this.window.ended = true;
     try {
       await source?.close?.();
     } catch {
@@ -191,6 +234,7 @@ export class CaptureInput {
         return;
     }
     this.frame = this.reader.frame;
+    this.header = this.reader;
   }
 
   private async unpack(compression: Compression): Promise<void> {

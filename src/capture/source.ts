@@ -63,3 +63,17 @@ export class ChunkSource implements ByteSource {
     return length;
   }
 }
+
+/** When a capture begins: whole seconds since 1970 and nanoseconds within them. */
+export interface Begin {
+  sec: number;
+  nsec: number;
+}
+
+/** An input by its name in the output and a way to open it. */
+export interface InputSource {
+  path: string;
+  open: () => ByteSource | Promise<ByteSource>;
+  /** Time of the first frame, where it is known: among several inputs, this one is then opened when its time comes. */
+  begins?: Begin;
+}
