@@ -28,6 +28,10 @@ export class CaptureFiles {
   private readonly joined: (capture: number, absorbed: number) => void;
   /** By input: the first input of its capture. Undefined where nothing of it was seen. */
   private readonly captures: (number | undefined)[] = [];
+  /** Inputs of which something was seen, and those of them that may go on, in the order of the inputs. */
+  private readonly begun: number[] = [];
+  private going: number[] = [];
+  private readonly names: string[] = [];
   private seams: Seam[] = [];
 
   /**
@@ -47,20 +51,29 @@ export class CaptureFiles {
     if (known !== undefined) return known;
     const capture = this.continued(input) ?? input;
     this.captures[input] = capture;
+    this.begun.push(input);
+    this.going.push(input);
+    this.going.sort((a, b) => a - b);
     return capture;
   }
 
   private continued(input: number): number | undefined {
-    const begun = this.inputs.flatMap((_, other) => (this.captures[other] === undefined ? [] : [other]));
-    const going = begun.filter((other) => !this.inputs[other]?.done);
-    const isGoing = new Set(going.map((other) => this.captures[other]));
-    const over = begun.filter((other) => !isGoing.has(this.captures[other]));
-    if (over.length === 0) this.seams.push(...going.map((before) => ({ file: input, before })));
+    const { inputs, captures } = this;
+    this.going = this.going.filter((other) => !inputs[other]?.done);
+    const isGoing = new Set(this.going.map((other) => captures[other]));
     // Rings of two hosts may change files at the same time: names tell them apart, or the order in which they are given.
     const name = this.nameOf(input);
-    const named = over.filter((other) => this.nameOf(other) === name);
-    const [nearest] = (named.length > 0 ? named : over).sort((a, b) => distance(a, input) - distance(b, input));
-    return nearest === undefined ? undefined : this.captures[nearest];
+    let nearest: number | undefined;
+    let isNamed = false;
+    for (const other of this.begun) {
+      if (isGoing.has(captures[other])) continue;
+      const hasName = this.nameOf(other) === name;
+      const isNearer = nearest === undefined || distance(other, input) < distance(nearest, input);
+      if (hasName === isNamed ? isNearer : hasName) nearest = other;
+      isNamed ||= hasName;
+    }
+    if (nearest === undefined) this.seams.push(...this.going.map((before) => ({ file: input, before })));
+    return nearest === undefined ? undefined : captures[nearest];
   }
 
   private close(at: number): void {
@@ -80,8 +93,13 @@ export class CaptureFiles {
   }
 
   /** The file's name without its numbers and times. */
-  private nameOf(input: number): string | undefined {
-    return this.inputs[input]?.path.replace(/\d+/g, '');
+  private nameOf(input: number): string {
+    let name = this.names[input];
+    if (name === undefined) {
+      name = this.inputs[input]?.path.replace(/\d+/g, '') ?? '';
+      this.names[input] = name;
+    }
+    return name;
   }
 }
 
