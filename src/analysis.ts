@@ -2,6 +2,7 @@ import { type AnalysisStats, Analyzer } from './analyzer.ts';
 import { CaptureInput } from './capture/input.ts';
 import type { InputSource } from './capture/source.ts';
 import type { Unpackers } from './capture/unpack.ts';
+import { Windows } from './capture/windows.ts';
 import { Context } from './context/context.ts';
 import type { ExpectedVia } from './diagnose/expectations.ts';
 import type { Finding } from './diagnose/finding.ts';
@@ -58,12 +59,14 @@ const PROGRESS_OCTETS = 16 << 20;
 /** Reads all inputs as one timeline, follows what happens in it, and judges it. Never throws because of what an input holds. */
 export async function analyzeSources(sources: readonly InputSource[], options: AnalysisOptions = {}): Promise<Analysis> {
   const registry = new InterfaceRegistry();
+  const windows = new Windows();
   const { unpackers = {}, signal, sink, context = new Context() } = options;
-  const inputs = sources.map((source, index) => new CaptureInput({ ...source, index, registry, unpackers }));
+  const inputs = sources.map((source, index) => new CaptureInput({ ...source, index, registry, unpackers, windows }));
   const records = new RecordStore(options.records ?? new Set(), options.maxRecords ?? DEFAULT_MAX_RECORDS, sink);
   const analyzer = new Analyzer(inputs, records, { ...options, context });
   const progress = new ProgressTeller(inputs, options.onProgress);
   for (const input of inputs) if (!input.begins) await input.open();
+  let ahead: Promise<void> | undefined;
   for (;;) {
     analyzer.read();
     const draining = sink?.drain?.();
@@ -76,8 +79,11 @@ export async function analyzeSources(sources: readonly InputSource[], options: A
     }
     const filling = starving.fill();
     if (filling) await filling;
+    // While a file is read, the next one is made ready.
+    if (starving.begins) ahead = analyzer.merged.upcoming?.open();
     await progress.tell();
   }
+  await ahead;
   for (const input of inputs) await input.close();
   const findings = analyzer.conclude();
   const machines = (): readonly Machine[] => analyzer.machines();

@@ -7,7 +7,7 @@
  * ```
  */
 import { type AnalysisOptions, analyzeSources } from './analysis.ts';
-import { openPath } from './capture/node/file.ts';
+import { findCaptures } from './capture/node/sources.ts';
 import { nodeUnpackers } from './capture/node/unpackers.ts';
 import { type AnalysisDocument, analysisDocument, DEFAULT_SHOWN, type Shown } from './report/json.ts';
 
@@ -21,14 +21,15 @@ export interface AnalyzeOptions extends Omit<AnalysisOptions, 'unpackers' | 'rec
 }
 
 /**
- * Analyses one or more capture files (or `-`, standard input), several of them as one timeline, and gives the document that `fluxcap analyze --json`
- * prints. What cannot be read is told in its `inputs[].problems`; nothing is thrown because of what a file holds.
+ * Analyses one or more capture files (or directories of them, or `-`, standard input), several of them as one timeline, and gives the document that
+ * `fluxcap analyze --json` prints. What cannot be read is told in its `inputs[].problems`; nothing is thrown because of what a file holds.
  */
 export async function analyze(paths: string | readonly string[], options: AnalyzeOptions = {}): Promise<AnalysisDocument> {
   const { records = false, severity, minConfidence, ...rest } = options;
-  const sources = [paths].flat().map((path) => ({ path, open: () => openPath(path) }));
+  const unpackers = nodeUnpackers();
+  const { sources } = await findCaptures([paths].flat(), unpackers);
   const analysis = await analyzeSources(sources, {
-    unpackers: nodeUnpackers(),
+    unpackers,
     ...(records ? { records: new Set(recordKinds) } : {}),
     onProgress: () => new Promise<void>((resolve) => setImmediate(resolve)),
     ...rest,

@@ -8,6 +8,7 @@ import { type Compression, RECOGNISED_OCTETS, recognise } from './recognise.ts';
 import type { Begin, ByteSource } from './source.ts';
 import { portableUnpackers, type Unpackers } from './unpack.ts';
 import { ByteWindow } from './window.ts';
+import { Windows } from './windows.ts';
 
 export interface InputOptions {
   /** What the input is called in the output: its path, or `-`. */
@@ -21,8 +22,8 @@ export interface InputOptions {
   live?: LiveInput;
   /** Time of the first frame, where it is known before the input is opened. */
   begins?: Begin;
-  /** Octets of memory to begin with, where the usual window would be too much. */
-  capacity?: number;
+  /** Where its memory comes from; new memory unless said. */
+  windows?: Windows;
 }
 
 type CaptureHeader = Pick<FrameReader, 'format' | 'interfaces' | 'drops'>;
@@ -51,6 +52,7 @@ export class CaptureInput {
   /** All frames were given. */
   done = false;
   private readonly options: InputOptions;
+  private readonly windows: Windows;
   /** Empty before `open` and after `close`: of many inputs few are open at a time. */
   private window = new ByteWindow(0);
   private source: ByteSource | undefined;
@@ -59,6 +61,7 @@ export class CaptureInput {
   private header: CaptureHeader | undefined;
   private opening: Promise<void> | undefined;
   private closing: Promise<void> | undefined;
+  /** The header was read. */
   private isOpen = false;
   private hasFailed = false;
   private lastNumber = 0;
@@ -70,6 +73,7 @@ export class CaptureInput {
 
   constructor(options: InputOptions) {
     this.options = options;
+    this.windows = options.windows ?? new Windows();
     this.path = options.path;
     this.index = options.index;
   }
@@ -143,7 +147,10 @@ export class CaptureInput {
 
   /** Reads more octets, or opens the input; answers with a promise only where it has to wait. */
   fill(): void | Promise<void> {
-    if (!this.isOpen) return this.open();
+    return this.isOpen ? this.refill() : this.open();
+  }
+
+  private refill(): void | Promise<void> {
     const { window, source } = this;
     if (!source || window.ended) return;
     const keepFrom = this.reader?.keepFrom ?? window.start;
@@ -182,9 +189,9 @@ export class CaptureInput {
       this.done = true;
       return;
     }
-    this.window = new ByteWindow(this.options.capacity);
-    this.isOpen = true;
+    this.window = this.windows.take();
     await this.begin();
+    this.isOpen = true;
     if (this.done) await this.close();
   }
 
@@ -195,7 +202,7 @@ export class CaptureInput {
   }
 
   private async closeOnce(): Promise<void> {
-    const { source, bytes, header } = this;
+    const { source, bytes, header, window } = this;
     this.source = undefined;
     this.reader = undefined;
     if (header) this.header = { format: header.format, interfaces: header.interfaces, drops: header.drops };
@@ -203,6 +210,7 @@ export class CaptureInput {
     this.window = new ByteWindow(0);
     this.window.base = bytes;
     this.window.ended = true;
+    if (this.isOpen) this.windows.giveBack(window);
     try {
       await source?.close?.();
     } catch {
@@ -212,7 +220,7 @@ export class CaptureInput {
 
   private async begin(): Promise<void> {
     const { window } = this;
-    while (window.available < RECOGNISED_OCTETS && !window.ended && !isCaptureHeader(window)) await this.fill();
+    while (window.available < RECOGNISED_OCTETS && !window.ended && !isCaptureHeader(window)) await this.refill();
     // What was there before a failure may be a capture all the same.
     if (this.hasFailed && window.available === 0) {
       this.done = true;

@@ -24,40 +24,51 @@ export interface ReadOptions {
  * @param sink gets them as they are complete; without it they are kept
  */
 export async function readCaptures(io: Io, given: ReadOptions, records: ReadonlySet<RecordKind>, sink?: RecordSink): Promise<Analysis> {
-  const captures = namesOf(given.captures);
   const options: AnalysisOptions = {
     records,
     maxRecords: parseMaxRecords(given.maxRecords),
     local: parseLocal(given.local),
     wireguardPeers: parsePeers(given.wgPeer),
     expectVia: parseExpectVia(given.expectVia),
-    context: await contextOf(given.context, captures),
     ...(sink ? { sink } : {}),
   };
-  const { analyzeSources } = await import('../analysis.ts');
-  const { openPath, sizeOf } = await import('../capture/node/file.ts');
+  const { findCaptures } = await import('../capture/node/sources.ts');
   const { nodeUnpackers } = await import('../capture/node/unpackers.ts');
+  const unpackers = nodeUnpackers();
+  const { sources, leftOut } = await findCaptures(namesOf(given.captures), unpackers);
+  const captures = sources.map(({ path }) => path);
+  const context = await contextOf(given.context, captures);
+  if (!given.quiet) tellLeftOut(io, leftOut);
+  const { analyzeSources } = await import('../analysis.ts');
+  const { sizeOf } = await import('../capture/node/file.ts');
   const sizes = captures.map(sizeOf);
   const total = sizes.reduce<number | null>((sum, size) => (sum === null || size === null ? null : sum + size), 0);
   const line = progressLine(io, given.quiet ? 'never' : given.progress, total);
   const interrupt = interruptible();
   try {
-    return await analyzeSources(
-      captures.map((path) => ({ path, open: () => openPath(path) })),
-      {
-        ...options,
-        unpackers: nodeUnpackers(),
-        signal: interrupt.signal,
-        onProgress: (progress) => {
-          line.tell(progress);
-          return new Promise<void>((resolve) => setImmediate(resolve));
-        },
+    return await analyzeSources(sources, {
+      ...options,
+      context,
+      unpackers,
+      signal: interrupt.signal,
+      onProgress: (progress) => {
+        line.tell(progress);
+        return new Promise<void>((resolve) => setImmediate(resolve));
       },
-    );
+    });
   } finally {
     line.end();
     interrupt.end();
   }
+}
+
+/** As many files of directories are named; the others are counted. */
+const MOST_LEFT_OUT = 5;
+
+function tellLeftOut(io: Io, leftOut: readonly string[]): void {
+  if (leftOut.length === 0) return;
+  const more = leftOut.length > MOST_LEFT_OUT ? ` and ${leftOut.length - MOST_LEFT_OUT} more` : '';
+  io.err(`fluxcap: note: left out, for they are no captures: ${leftOut.slice(0, MOST_LEFT_OUT).join(', ')}${more}\n`);
 }
 
 /** The first Ctrl-C ends the reading, the second one the program. */

@@ -6,13 +6,13 @@ const STDIN = 0;
 /** Pipes give what they have; a large buffer costs nothing and saves calls. */
 const STREAM_CHUNK = 1 << 20;
 
-/** Opens a file, a named pipe, or, as `-`, standard input. Throws with a sentence that a person understands. */
+/** Opens a file, a named pipe, or, as `-`, standard input. Throws with a sentence that a person understands, also where it is a directory (`findCaptures`). */
 export function openPath(path: string): ByteSource {
   const fd = path === '-' ? STDIN : openFile(path);
   const stat = fstatSync(fd);
   if (stat.isDirectory()) {
     closeSync(fd);
-    throw new Error('it is a directory');
+    throw new Error('it is a directory, and no captures are in it');
   }
   if (stat.isFile()) return new FileSource(fd);
   if (path === '-') return new StreamSource(process.stdin);
