@@ -1,7 +1,10 @@
-/** A value, and whether it was used since it was last considered for leaving. */
-interface Entry<V> {
+/** A value, whether it was used since it was last considered for leaving, and its neighbours in the row of those that are. */
+interface Entry<K, V> {
+  readonly key: K;
   value: V;
   used: boolean;
+  older: Entry<K, V> | undefined;
+  newer: Entry<K, V> | undefined;
 }
 
 /** What is tried out together may need more than one place. */
@@ -11,13 +14,18 @@ const ROOM = 4;
  * A map that forgets: when it is full, what was not used for long makes room: the oldest entry, but each that was used since its last turn gets
  * another one ("second chance"), so that use costs no more than a look-up. For things that are kept as objects because they are few, such as
  * stations of a segment or conversations with a fault; what comes with every packet belongs into a `Table`.
+ *
+ * The order is a row of its own: a `Map` from which entries are taken out and put in again makes itself anew each time its holes have added up, and
+ * each of those it was before keeps the next one alive until all memory is collected.
  */
 export class BoundedMap<K, V> {
   /** Entries that were pushed out. */
   evicted = 0;
-  private readonly entries = new Map<K, Entry<V>>();
+  private readonly entries = new Map<K, Entry<K, V>>();
   private readonly limit: number;
   private readonly leave: ((value: V, key: K) => void) | undefined;
+  private oldest: Entry<K, V> | undefined;
+  private newest: Entry<K, V> | undefined;
 
   constructor(limit: number, leave?: (value: V, key: K) => void) {
     this.limit = limit;
@@ -38,12 +46,8 @@ export class BoundedMap<K, V> {
 
   set(key: K, value: V): void {
     const known = this.entries.get(key);
-    if (known) {
-      known.value = value;
-      return;
-    }
-    if (this.entries.size >= this.limit) this.makeRoom();
-    this.entries.set(key, { value, used: false });
+    if (known) known.value = value;
+    else this.add(key, value);
   }
 
   /** The value of `key`, made by `make` where there is none. Counts as use. */
@@ -64,33 +68,62 @@ export class BoundedMap<K, V> {
   }
 
   delete(key: K): void {
+    const known = this.entries.get(key);
+    if (!known) return;
     this.entries.delete(key);
+    this.unlink(known);
   }
 
   /** In the order in which they came, as far as none got a second chance. */
   *values(): Generator<V> {
-    for (const { value } of this.entries.values()) yield value;
+    for (let entry = this.oldest; entry; entry = entry.newer) yield entry.value;
   }
 
-  keys(): IterableIterator<K> {
-    return this.entries.keys();
+  *keys(): Generator<K> {
+    for (let entry = this.oldest; entry; entry = entry.newer) yield entry.key;
   }
 
   clear(): void {
     this.entries.clear();
+    this.oldest = undefined;
+    this.newest = undefined;
+  }
+
+  private add(key: K, value: V): void {
+    if (this.entries.size >= this.limit) this.makeRoom();
+    const entry: Entry<K, V> = { key, value, used: false, older: undefined, newer: undefined };
+    this.entries.set(key, entry);
+    this.append(entry);
   }
 
   private makeRoom(): void {
-    for (const [key, entry] of this.entries) {
-      this.entries.delete(key);
-      if (entry.used) {
-        entry.used = false;
-        this.entries.set(key, entry);
-        continue;
-      }
-      this.evicted++;
-      this.leave?.(entry.value, key);
-      return;
+    let entry = this.oldest;
+    for (; entry?.used; entry = this.oldest) {
+      entry.used = false;
+      this.unlink(entry);
+      this.append(entry);
     }
+    if (!entry) return;
+    this.entries.delete(entry.key);
+    this.unlink(entry);
+    this.evicted++;
+    this.leave?.(entry.value, entry.key);
+  }
+
+  private append(entry: Entry<K, V>): void {
+    entry.older = this.newest;
+    if (this.newest) this.newest.newer = entry;
+    else this.oldest = entry;
+    this.newest = entry;
+  }
+
+  private unlink(entry: Entry<K, V>): void {
+    const { older, newer } = entry;
+    if (older) older.newer = newer;
+    else this.oldest = newer;
+    if (newer) newer.older = older;
+    else this.newest = older;
+    entry.older = undefined;
+    entry.newer = undefined;
   }
 }
