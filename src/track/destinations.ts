@@ -1,5 +1,6 @@
 import { IPV6_DESTINATION, type Packet } from '../wire/packet.ts';
 import { addressText, writeAddress } from './flows.ts';
+import { MOST_HOPS } from './hops.ts';
 import { readStamp, STAMP_WORDS, type Stamp, type StampStore, writeStamp } from './stamp.ts';
 
 /** Most entries, and places for them: half of them stay free, so that an entry is found at its place or the next. */
@@ -25,9 +26,8 @@ const TAG = 1;
 const PACKETS = 2;
 const OCTETS = 3;
 const PLACE = 4;
-const HOP_BITS = 14;
+const HOP_BITS = 1 + Math.log2(MOST_HOPS);
 const HOP_MASK = 2 ** HOP_BITS - 1;
-export const MOST_HOPS = 2 ** (HOP_BITS - 1);
 
 /*
  * An entry, of which a packet needs little: destination 4 | hop and IPv6 | flags, and from bit 8 on how many steps it has been silent | how often
@@ -43,6 +43,10 @@ const SILENT = 8;
 const FLAG_MASK = 2 ** SILENT - 1;
 
 const NONE = -1;
+/** 169.254.0.0/16 (RFC 3927) and fe80::/10 (RFC 4291 section 2.5.6), the bits of their prefixes. */
+const IPV4_LINK_LOCAL = 0xa9fe;
+const IPV6_LINK_LOCAL = 0x3fa;
+const IPV4_MAPPED = 0xffff;
 /** Octets from the start of an IPv6 header to the last word of its destination. */
 const LAST_WORD = IPV6_DESTINATION + 12;
 
@@ -119,6 +123,18 @@ export class Destinations {
 
   hopOf(id: number): number {
     return (this.words[id * ENTRY + HOP] ?? 0) >>> 1;
+  }
+
+  /** An address that is never behind a gateway: link-local, loopback, or all. */
+  isNear(id: number): boolean {
+    const { words } = this;
+    const at = id * ENTRY;
+    const first = words[at] ?? 0;
+    const last = words[at + 3] ?? 0;
+    if (first !== 0) return first >>> 22 === IPV6_LINK_LOCAL;
+    if (words[at + 1] !== 0) return false;
+    if (words[at + 2] === 0) return last === 1;
+    return words[at + 2] === IPV4_MAPPED && (last >>> 24 === 127 || last >>> 16 === IPV4_LINK_LOCAL || last === -1);
   }
 
   /** Allocates, as do those that follow. */

@@ -7,6 +7,7 @@ import { addEvidence, answeredTogether, atHost, countRounds, unpadded } from './
 import { Evidence } from './evidence.ts';
 import { type Exchange, isOwnReply, type Reply } from './exchange.ts';
 import { Hearing } from './hearing.ts';
+import { Holdings } from './holdings.ts';
 import type { InterfaceName } from './interfaces.ts';
 import { compareStamps, type Stamp } from './stamp.ts';
 
@@ -198,6 +199,10 @@ export class Neighbourhood {
   /** Whose answers pass where the capture was taken. */
   readonly hearing: Hearing;
   private readonly stations: BoundedMap<string, Station>;
+  /** Which addresses a MAC answers for, announces or asks with. */
+  readonly holdings = new Holdings();
+  /** What happens now is taken back: nothing is learned from it. */
+  private isTrial = false;
   /** Whether frames with this link-layer source left the capturing host. */
   private readonly isOwnMac: (mac: Mac) => boolean;
   /** A MAC repeatedly claims, unasked, what another one has: perhaps traffic passes through it. */
@@ -207,7 +212,7 @@ export class Neighbourhood {
     this.isOwnMac = isOwnMac;
     this.hearing = new Hearing(isOwnMac);
     this.suspect = suspect;
-    this.addresses = new BoundedMap(MOST_ADDRESSES);
+    this.addresses = new BoundedMap(MOST_ADDRESSES, (address) => this.holdings.removeAll(address));
     this.stations = new BoundedMap(MOST_STATIONS);
   }
 
@@ -259,7 +264,7 @@ export class Neighbourhood {
     claim.last = stamp;
     // It is there: what went unanswered before is over.
     address.unanswered = undefined;
-    if (kind === 'announcement' && claim.announcements++ === 0) this.news++;
+    if (kind === 'announcement' && claim.announcements++ === 0) this.has(mac, address);
     if (direction === Direction.Out) claim.own++;
     else if (direction === Direction.In) claim.foreign++;
     // An answer without its question may have been asked for where the capture does not look: it moves nothing.
@@ -301,7 +306,9 @@ export class Neighbourhood {
       // Nothing may be pushed out by what is taken back.
       if (!addresses.every((key) => this.addresses.hasRoomFor(key)) || !this.stations.hasRoomFor(station)) continue;
       undo.push(...addresses.map((key) => standIn(this.addresses, key)), standIn(this.stations, station));
+      this.isTrial = true;
       this.close(exchange);
+      this.isTrial = false;
     }
     judge();
     for (const each of undo.reverse()) each();
@@ -331,6 +338,7 @@ export class Neighbourhood {
   /** Forgets everything: the capture's time starts anew. */
   reset(): void {
     this.addresses.clear();
+    this.holdings.clear();
     this.stations.clear();
     this.hearing.clear();
   }
@@ -341,8 +349,11 @@ export class Neighbourhood {
       this.addresses.delete(key);
       const existing = this.addressOf(kept, address.protocol, address.ip);
       address.segment = kept;
-      if (existing) absorb(existing, address);
-      else this.addresses.set(`${kept}/${address.protocol}/${address.ip}`, address);
+      if (existing) {
+        this.holdings.removeAll(address);
+        absorb(existing, address);
+        this.holdings.addAll(existing);
+      } else this.addresses.set(`${kept}/${address.protocol}/${address.ip}`, address);
     }
     this.hearing.join(kept, absorbed);
     for (const [key, station] of matching(this.stations, `${absorbed}/`)) {
@@ -368,6 +379,12 @@ export class Neighbourhood {
     }));
   }
 
+  /** The MAC answered for the address, or announced it, for the first time. */
+  private has(mac: Mac, address: Address): void {
+    this.news++;
+    if (!this.isTrial) this.holdings.add(mac, address);
+  }
+
   private run(address: Address, mac: Mac, kind: ClaimKind, stamp: Stamp, asker: Mac | undefined): void {
     let last = address.runs.at(-1);
     if (last?.mac === mac) {
@@ -387,7 +404,7 @@ export class Neighbourhood {
       const claim = address.claims.get(reply.mac);
       if (!claim) continue;
       if (i === 0) claim.firstAnswers++;
-      if (claim.answers++ === 0) this.news++;
+      if (claim.answers++ === 0) this.has(reply.mac, address);
       claim.firstAnswer ??= reply.stamp;
       claim.lastAnswer = reply.stamp;
       claim.latencyUsSum += reply.latencyUs;
@@ -408,7 +425,10 @@ export class Neighbourhood {
     if (!found) {
       const place = { interface: exchange.interface, out: false };
       found = { mac: asker.mac, exchanges: 0, requests: [], first, last: first, targets: [], answered: 0, ...place };
-      if (address.askedWith.size < MOST_NAMED) address.askedWith.set(asker.mac, found);
+      if (address.askedWith.size < MOST_NAMED) {
+        address.askedWith.set(asker.mac, found);
+        if (!this.isTrial) this.holdings.add(asker.mac, address);
+      }
     }
     found.exchanges++;
     if (exchange.replies.length > 0) found.answered++;

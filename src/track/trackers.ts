@@ -192,7 +192,7 @@ export class Trackers {
         return claim;
       },
     });
-    this.handovers = new HandoverTracker(clock, interfaces, this.neighbourhood, { handover: (make) => records.add('gateways', make) });
+    this.handovers = new HandoverTracker(interfaces, this.neighbourhood, { handover: (make) => records.add('gateways', make) });
     this.traceroutes = new TracerouteTracker(clock, { traceroute: (make) => records.add('traceroutes', make) });
     this.loops = new LoopTracker();
     this.answers = new AnswerWatch(clock);

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { UNKNOWN_INTERFACE } from '../../src/frame.ts';
 import { ipv4Text } from '../../src/net/ip.ts';
-import { Destinations, MOST_HOPS } from '../../src/track/destinations.ts';
+import { Destinations } from '../../src/track/destinations.ts';
+import { MOST_HOPS } from '../../src/track/hops.ts';
 import { Packet } from '../../src/wire/packet.ts';
 
 /* Counters by destination and hop, against a plain map; and what happens where there is no room for more. */
