@@ -15,13 +15,21 @@ const IPV6_ADDRESS = 4;
 const IPV6_WORDS = LOWER + 2 * IPV6_ADDRESS;
 const IPV4_MAPPED = 0xffff;
 
-/** Of the entry's own words, these are the flow's; the tracker's follow. */
+/*
+ * Of the entry's own words, these are the flow's; the tracker's follow. What comes with every packet stands in front: mostly in the cache line of the key, or in the
+ * next one.
+ */
 const FROM_LOWER = 0;
 const FROM_UPPER = 1;
-const SERIAL = 2;
-const OPENED_BY_LOWER = 3;
+/** Its lowest bit is the flow's, the others are the tracker's, so that what is asked of every packet is one word. */
+const STATE = 2;
+const SERIAL = 3;
 /** Even: doubles may begin here. */
 export const FLOW_OWN_WORDS = 4;
+/** Where the state stands, as seen from the tracker's words. */
+export const FLOW_STATE = STATE - FLOW_OWN_WORDS;
+/** In the state: the end that sent the first packet is the lower one. */
+export const OPENED_BY_LOWER = 1;
 
 const MOST_COUNTED = 2 ** 31 - 1;
 
@@ -51,12 +59,12 @@ export class FlowTable {
     this.fromLower = this.writeKey(packet, packet.sourcePort, packet.destinationPort, packet.path);
     let id = table.touch();
     this.isNew = id < 0;
-    if (id < 0) {
-      id = table.add();
-      table.words[table.ownOf(id) + SERIAL] = ++this.serial | 0;
-      table.words[table.ownOf(id) + OPENED_BY_LOWER] = this.fromLower ? 1 : 0;
-    }
-    this.count(id, this.fromLower, 1);
+    if (id < 0) id = this.begin();
+    const { words } = table;
+    const at = table.ownOf(id) + (this.fromLower ? FROM_LOWER : FROM_UPPER);
+    const packets = words[at] ?? 0;
+    // A flow of months: as many as a word holds.
+    if (packets < MOST_COUNTED) words[at] = packets + 1;
     this.observedId = id;
     return id;
   }
@@ -75,7 +83,10 @@ export class FlowTable {
 
   /** A packet that was counted is a copy of one before. */
   discount(id: number, lower: boolean): void {
-    this.count(id, lower, -1);
+    const { words } = this.table;
+    const at = this.table.ownOf(id) + (lower ? FROM_LOWER : FROM_UPPER);
+    const packets = words[at] ?? 0;
+    if (packets < MOST_COUNTED) words[at] = packets - 1;
   }
 
   /** Index in `table.words` of the tracker's words; even. */
@@ -90,7 +101,7 @@ export class FlowTable {
 
   /** Whether the end that sent the first packet is the lower one. */
   openedByLower(id: number): boolean {
-    return this.table.words[this.table.ownOf(id) + OPENED_BY_LOWER] === 1;
+    return ((this.table.words[this.table.ownOf(id) + STATE] ?? 0) & OPENED_BY_LOWER) !== 0;
   }
 
   packetsFrom(id: number, lower: boolean): number {
@@ -130,11 +141,14 @@ export class FlowTable {
     return true;
   }
 
-  private count(id: number, lower: boolean, by: number): void {
-    const at = this.table.ownOf(id) + (lower ? FROM_LOWER : FROM_UPPER);
-    const packets = this.table.words[at] ?? 0;
-    // A flow of months: as many as a word holds.
-    if (packets < MOST_COUNTED) this.table.words[at] = packets + by;
+  /** Adds the flow whose key stands in the table. */
+  private begin(): number {
+    const { table } = this;
+    const id = table.add();
+    const own = table.ownOf(id);
+    table.words[own + SERIAL] = ++this.serial | 0;
+    table.words[own + STATE] = this.fromLower ? OPENED_BY_LOWER : 0;
+    return id;
   }
 
   /** Writes the key of a packet between these ends; whether its source is the lower end. */

@@ -9,10 +9,10 @@ import { isWireguard } from '../wire/wireguard.ts';
 import { BoundedMap } from './bounded-map.ts';
 import { isBroadcastOf, isForAll, isPerhapsForAll } from './casting.ts';
 import { COPY_SEC } from './copies.ts';
-import { addressText, FlowTable, isSameAddress, writeAddress } from './flows.ts';
+import { addressText, FLOW_STATE, FlowTable, isSameAddress, OPENED_BY_LOWER, writeAddress } from './flows.ts';
 import { Claim } from './openvpn/claims.ts';
 import { holdsSample, keepSample, SAMPLE_WORDS, sampleLength } from './sample.ts';
-import { readStamp, STAMP_WORDS, stampedAt, writeStamp } from './stamp.ts';
+import { BRIEF_WORDS, readBrief, readStamp, STAMP_WORDS, stampedAt, writeBrief, writeStamp } from './stamp.ts';
 import { NONE, Table } from './table.ts';
 import { type Totals, TotalsBook } from './totals.ts';
 import { type WrongSource, WrongSourceBook } from './wrong-sources.ts';
@@ -22,11 +22,8 @@ const MOST_TRANSACTIONS = 32_768;
 const MOST_CLIENTS = 65_536;
 const MOST_RELAYS = 1024;
 const DHCP_SERVER_PORT = 67;
-/** Packets after which a conversation whose protocol is still unknown is not looked into any more, */
+/** Packets after which a conversation whose protocol is still unknown is not looked into any more, unless it may be OpenVPN's. */
 const MOST_INSPECTED = 8;
-/** unless it may be OpenVPN's (in INSPECTED), or is known to be OpenVPN with a static key, which no packet of it says. */
-const AWAITS_OPENVPN = 1 << 16;
-const HAS_STATIC_KEY = 1 << 17;
 
 // Matching by ports alone.
 /** Requests older than this are no reason for an answer; and an answer comes sooner than this after the last of them. */
@@ -37,22 +34,31 @@ const LOWEST_CLIENT_PORT = 1024;
 const MOST_ASKED = 4;
 
 /*
- * A flow's own words: protocol 1 | unanswered requests 1 | inspected packets 1 | input and direction 1 | first frame 2 | last frame 2 |
- * latest request: stamp 8, its first octets 4
+ * A flow's own words: last frame 2 | first frame 2 | input and what is known of the latest request 1 | that request: brief stamp 3, its time 2, its first octets 4.
+ * With the table's they fill two lines of cache, of which a packet needs no more where its protocol is settled.
  */
-const PROTOCOL = 0;
-const UNANSWERED = 1;
-const INSPECTED = 2;
-const ORIGIN = 3;
-const FIRST_FRAME = 4;
-const LAST_FRAME = 6;
-const REQUEST = 8;
-const SAMPLE = REQUEST + STAMP_WORDS;
+const LAST_FRAME = 0;
+const FIRST_FRAME = 2;
+const ORIGIN = 4;
+const REQUEST = 5;
+const REQUEST_AT = REQUEST + BRIEF_WORDS;
+const SAMPLE = REQUEST_AT + 2;
 const FLOW_WORDS = SAMPLE + SAMPLE_WORDS;
 /** In ORIGIN, beside the input: direction, whether the request may have gone to all, and how many octets of it are kept. */
 const DIRECTION_SHIFT = 16;
 const PERHAPS_FOR_ALL = 1 << 20;
 const SAMPLE_SHIFT = 24;
+/*
+ * In FLOW_STATE, above what is the flow's own: the end that opened it has asked since it was answered last; the flow may be OpenVPN's; it is known to be OpenVPN with a
+ * static key, which no packet of it says; how many packets were inspected; the protocol.
+ */
+const UNANSWERED = 1 << 1;
+const AWAITS_OPENVPN = 1 << 2;
+const HAS_STATIC_KEY = 1 << 3;
+const INSPECTED_SHIFT = 4;
+const INSPECTED = 15 << INSPECTED_SHIFT;
+const PROTOCOL_SHIFT = 8;
+const PROTOCOL = 31 << PROTOCOL_SHIFT;
 
 /*
  * A transaction: key client address 4 | client port and protocol 1 | path 1 | identifier 3; own words flags 1 | asked servers 1 |
@@ -139,16 +145,14 @@ export class UdpTracker {
     const own = flows.wordsOf(id);
     if (flows.isNew) this.begin(packet, id, own);
     doubles[(own + LAST_FRAME) >> 1] = packet.frame;
+    const state = words[own + FLOW_STATE] ?? 0;
+    let protocol = (state & PROTOCOL) >> PROTOCOL_SHIFT;
     if (copy) {
-      flows.discount(id, flows.fromLower);
-      if (packet.direction !== Direction.Out) return;
-      if (words[own + PROTOCOL] === UdpProtocol.Wireguard) this.events.wireguardPassedOn(packet);
-      else if (words[own + PROTOCOL] === UdpProtocol.OpenVpn) this.events.openvpnPassedOn(packet);
+      this.observeCopy(packet, id, protocol);
       return;
     }
-    let protocol = words[own + PROTOCOL] ?? 0;
     if (protocol === UdpProtocol.Undecided) protocol = this.inspect(packet, id, own);
-    else if ((words[own + INSPECTED] ?? 0) > MOST_INSPECTED) protocol = this.inspectFurther(packet, id, own, protocol);
+    else if (state & (AWAITS_OPENVPN | HAS_STATIC_KEY)) protocol = this.inspectFurther(packet, id, own, protocol);
     if (protocol === UdpProtocol.OpenVpn) this.events.openvpn(packet, flows.serialOf(id), false);
     if (protocol === UdpProtocol.Wireguard) {
       this.events.wireguard(packet, flows.serialOf(id), false);
@@ -160,8 +164,8 @@ export class UdpTracker {
     }
     const { read, matchedByPorts } = udpProtocolInfo(protocol);
     const isFollowed = read !== undefined && this.follow(packet, id, protocol, read);
-    if (flows.fromLower !== flows.openedByLower(id)) {
-      words[own + UNANSWERED] = 0;
+    if (flows.fromLower !== ((state & OPENED_BY_LOWER) !== 0)) {
+      words[own + FLOW_STATE] = (words[own + FLOW_STATE] ?? 0) & ~UNANSWERED;
       if (!this.wrong.isQuiet) this.answeredRightly(packet, id);
     } else if (protocol === UdpProtocol.Discovery) {
       // Whoever answers the port later may answer this.
@@ -170,6 +174,14 @@ export class UdpTracker {
       if (!isFollowed && (flows.isNew || !this.wrong.isQuiet)) this.checkPorts(packet, id);
       this.request(packet, own);
     }
+  }
+
+  private observeCopy(packet: Packet, id: number, protocol: number): void {
+    const { flows } = this;
+    flows.discount(id, flows.fromLower);
+    if (packet.direction !== Direction.Out) return;
+    if (protocol === UdpProtocol.Wireguard) this.events.wireguardPassedOn(packet);
+    else if (protocol === UdpProtocol.OpenVpn) this.events.openvpnPassedOn(packet);
   }
 
   /** Discovery and WireGuard share the flow. */
@@ -238,7 +250,7 @@ export class UdpTracker {
     const { words, doubles } = flows.table;
     words[own + ORIGIN] = packet.input;
     doubles[(own + FIRST_FRAME) >> 1] = packet.frame;
-    if (isForAll(packet)) words[own + PROTOCOL] = udpProtocolByPort(packet.destinationPort) || UdpProtocol.Discovery;
+    if (isForAll(packet)) this.decide(own, udpProtocolByPort(packet.destinationPort) || UdpProtocol.Discovery);
     if (packet.sourcePort === DHCP_SERVER_PORT && packet.destinationPort === DHCP_SERVER_PORT)
       this.relays.take(`${packet.sourceIp}>${packet.destinationIp}`, () => true);
     this.rememberAsked(packet, id);
@@ -246,41 +258,51 @@ export class UdpTracker {
 
   /** Looks at a packet of a conversation whose protocol is not known yet. */
   private inspect(packet: Packet, id: number, own: number): number {
-    const { words } = this.flows.table;
     let protocol = recogniseUdp(packet);
     if (protocol === UdpProtocol.Undecided && this.events.isWireguard(packet, this.flows.serialOf(id))) protocol = UdpProtocol.Wireguard;
     if (protocol === UdpProtocol.Undecided && this.flows.isNew) protocol = this.protocolAnswered(packet);
     if (protocol === UdpProtocol.Undecided || protocol === UdpProtocol.OneWay) protocol = this.inspectForOpenVpn(packet, id, own, protocol);
-    if (protocol !== UdpProtocol.Undecided) words[own + PROTOCOL] = protocol;
+    if (protocol !== UdpProtocol.Undecided) this.decide(own, protocol);
     return protocol;
+  }
+
+  private decide(own: number, protocol: number): void {
+    const { words } = this.flows.table;
+    words[own + FLOW_STATE] = ((words[own + FLOW_STATE] ?? 0) & ~PROTOCOL) | (protocol << PROTOCOL_SHIFT);
+  }
+
+  private protocolOf(id: number): number {
+    const { flows } = this;
+    return ((flows.table.words[flows.wordsOf(id) + FLOW_STATE] ?? 0) & PROTOCOL) >> PROTOCOL_SHIFT;
   }
 
   /** A packet in which nothing else is seen, or which has no more than the form of media, as every eighth of random octets has. */
   private inspectForOpenVpn(packet: Packet, id: number, own: number, protocol: number): number {
     const { words } = this.flows.table;
-    const inspected = (words[own + INSPECTED] ?? 0) + 1;
-    words[own + INSPECTED] = inspected;
+    const state = (words[own + FLOW_STATE] ?? 0) + (1 << INSPECTED_SHIFT);
+    words[own + FLOW_STATE] = state;
     const isByPort =
       protocol !== UdpProtocol.Undecided && (udpProtocolByPort(packet.destinationPort) || udpProtocolByPort(packet.sourcePort));
     const claim = isByPort ? Claim.No : this.events.claimOpenVpn(packet, this.flows.serialOf(id), this.flows.fromLower);
     if (claim === Claim.Yes) return UdpProtocol.OpenVpn;
-    const isLast = protocol !== UdpProtocol.Undecided || inspected >= MOST_INSPECTED;
-    if (isLast && claim === Claim.Wait) words[own + INSPECTED] = inspected | AWAITS_OPENVPN;
+    const isLast = protocol !== UdpProtocol.Undecided || (state & INSPECTED) >> INSPECTED_SHIFT >= MOST_INSPECTED;
+    if (isLast && claim === Claim.Wait) words[own + FLOW_STATE] = state | AWAITS_OPENVPN;
     return isLast && protocol === UdpProtocol.Undecided ? UdpProtocol.Unknown : protocol;
   }
 
   /** A packet of a conversation of unknown protocol that may be OpenVPN's. */
   private inspectFurther(packet: Packet, id: number, own: number, protocol: number): number {
     const { words } = this.flows.table;
-    if ((words[own + INSPECTED] ?? 0) & HAS_STATIC_KEY) {
+    const state = words[own + FLOW_STATE] ?? 0;
+    if (state & HAS_STATIC_KEY) {
       this.events.openvpn(packet, this.flows.serialOf(id), true);
       return protocol;
     }
     const claim = this.events.claimOpenVpn(packet, this.flows.serialOf(id), this.flows.fromLower);
     if (claim === Claim.Wait) return protocol;
-    words[own + INSPECTED] = claim === Claim.Static ? HAS_STATIC_KEY : 0;
+    words[own + FLOW_STATE] = (state & ~AWAITS_OPENVPN) | (claim === Claim.Static ? HAS_STATIC_KEY : 0);
     if (claim !== Claim.Yes) return protocol;
-    words[own + PROTOCOL] = UdpProtocol.OpenVpn;
+    this.decide(own, UdpProtocol.OpenVpn);
     return UdpProtocol.OpenVpn;
   }
 
@@ -387,12 +409,12 @@ export class UdpTracker {
   // By ports.
 
   private request(packet: Packet, own: number): void {
-    const { table } = this.flows;
-    const { words } = table;
-    words[own + UNANSWERED] = (words[own + UNANSWERED] ?? 0) + 1;
+    const { words, doubles } = this.flows.table;
+    words[own + FLOW_STATE] = (words[own + FLOW_STATE] ?? 0) | UNANSWERED;
     const castBits = isPerhapsForAll(packet) ? PERHAPS_FOR_ALL : 0;
     words[own + ORIGIN] = packet.input | (packet.direction << DIRECTION_SHIFT) | castBits | (sampleLength(packet) << SAMPLE_SHIFT);
-    writeStamp(table, own + REQUEST, packet);
+    writeBrief(words, own + REQUEST, packet);
+    doubles[(own + REQUEST_AT) >> 1] = packet.at;
     keepSample(words, own + SAMPLE, packet);
   }
 
@@ -405,12 +427,13 @@ export class UdpTracker {
     const asked = this.onlyUnanswered(packet);
     if (asked === NONE) return;
     const own = flows.wordsOf(asked);
-    const { words } = flows.table;
+    const { words, doubles } = flows.table;
     const clientIsLower = flows.openedByLower(asked);
     if (flows.portOf(asked, !clientIsLower) !== sourcePort) return;
-    if (packet.at - stampedAt(flows.table, own + REQUEST) > ANSWER_SEC) return;
+    const requestedAt = doubles[(own + REQUEST_AT) >> 1] ?? 0;
+    if (packet.at - requestedAt > ANSWER_SEC) return;
     if (flows.isSameAddress(asked, !clientIsLower, id, flows.fromLower)) return;
-    if (!udpProtocolInfo(words[own + PROTOCOL] ?? 0).matchedByPorts || !udpProtocolInfo(udpProtocolByPort(destinationPort)).matchedByPorts)
+    if (!udpProtocolInfo(this.protocolOf(asked)).matchedByPorts || !udpProtocolInfo(udpProtocolByPort(destinationPort)).matchedByPorts)
       return;
     const origin = words[own + ORIGIN] ?? 0;
     const askedEnd = flows.endOf(asked, !clientIsLower);
@@ -425,7 +448,7 @@ export class UdpTracker {
     wrong.atServer ||= atServer;
     wrong.atClient ||= atClient;
     const strength = atServer && echoes ? 'ports-certain' : atServer || echoes ? 'ports-likely' : 'ports-possible';
-    this.wrong.count(wrong, packet, readStamp(flows.table, own + REQUEST), strength, flows.serialOf(id));
+    this.wrong.count(wrong, packet, readBrief(words, own + REQUEST, requestedAt), strength, flows.serialOf(id));
   }
 
   /** The flow of the only server that the packet's receiver has asked and not heard of; NONE where there is none, or more than one. */
@@ -439,14 +462,19 @@ export class UdpTracker {
     for (let i = 0; i < MOST_ASKED; i++) {
       const flow = (clients.words[own + 2 * i] ?? 0) - 1;
       if (flow === NONE || flows.serialOf(flow) !== clients.words[own + 2 * i + 1]) continue;
-      const words = flows.wordsOf(flow);
-      const isOpen = (flows.table.words[words + UNANSWERED] ?? 0) > 0 && packet.at - stampedAt(flows.table, words + REQUEST) <= REQUEST_SEC;
-      if (!isOpen) continue;
+      if (!this.isUnanswered(flow, packet)) continue;
       if (only !== NONE) return NONE;
       only = flow;
     }
     // Servers that were forgotten may have been asked too.
     return (clients.words[own + NEXT] ?? 0) > MOST_ASKED ? NONE : only;
+  }
+
+  private isUnanswered(flow: number, packet: Packet): boolean {
+    const { table } = this.flows;
+    const own = this.flows.wordsOf(flow);
+    if (((table.words[own + FLOW_STATE] ?? 0) & UNANSWERED) === 0) return false;
+    return packet.at - (table.doubles[(own + REQUEST_AT) >> 1] ?? 0) <= REQUEST_SEC;
   }
 
   private rememberAsked(packet: Packet, flow: number): void {
@@ -472,7 +500,7 @@ export class UdpTracker {
     for (let i = 0; i < MOST_ASKED; i++) {
       const flow = (clients.words[own + 2 * i] ?? 0) - 1;
       if (flow === NONE || flows.serialOf(flow) !== clients.words[own + 2 * i + 1]) continue;
-      const protocol = flows.table.words[flows.wordsOf(flow) + PROTOCOL] ?? 0;
+      const protocol = this.protocolOf(flow);
       if (protocol === UdpProtocol.Tftp) return protocol;
       transaction.clear();
       udpProtocolInfo(protocol).read?.(packet, transaction);
@@ -506,9 +534,7 @@ export class UdpTracker {
     const { flows } = this;
     const openedByLower = flows.openedByLower(id);
     const isTransfer =
-      flows.table.words[flows.wordsOf(id) + PROTOCOL] === UdpProtocol.Tftp &&
-      flows.portOf(id, true) !== TFTP_PORT &&
-      flows.portOf(id, false) !== TFTP_PORT;
+      this.protocolOf(id) === UdpProtocol.Tftp && flows.portOf(id, true) !== TFTP_PORT && flows.portOf(id, false) !== TFTP_PORT;
     if (isTransfer) return !openedByLower;
     const openerIsService = isServicePort(flows.portOf(id, openedByLower));
     const otherIsService = isServicePort(flows.portOf(id, !openedByLower));
@@ -527,7 +553,7 @@ export class UdpTracker {
       client,
       asked,
       path,
-      protocol: udpProtocolInfo(words[own + PROTOCOL] ?? 0).name,
+      protocol: udpProtocolInfo(this.protocolOf(id)).name,
       requests: flows.packetsFrom(id, clientIsLower),
       repliesRight: flows.packetsFrom(id, !clientIsLower),
       firstFrame: doubles[(own + FIRST_FRAME) >> 1] ?? 0,
