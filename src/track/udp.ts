@@ -124,6 +124,11 @@ export class UdpTracker {
   /** DHCP relays (RFC 2131 section 4.1: from the server port to the server port), each with a server of its own: `relay>server`. */
   private readonly relays = new BoundedMap<string, true>(MOST_RELAYS);
   private readonly events: UdpEvents;
+  /** The flow that is over, and what tells of it: one function for all, for most are not kept. */
+  private left = NONE;
+  private readonly makeLeft = (): UdpConversation => this.conversation(this.left);
+  /** Whether somebody may still ask what was asked of whom. */
+  private needsTotals = true;
 
   constructor(clock: Packet, events: UdpEvents) {
     this.events = events;
@@ -231,7 +236,10 @@ export class UdpTracker {
   }
 
   finish(): void {
+    // Totals say how to read wrong sources: where there were none, there will be none.
+    this.needsTotals = this.wrong.size > 0;
     this.flows.table.clear();
+    this.needsTotals = true;
     this.transactions.clear();
     this.clients.clear();
     this.wrong.finish();
@@ -521,12 +529,16 @@ export class UdpTracker {
   // What is over.
 
   private leave(id: number): void {
-    const { flows } = this;
-    const clientIsLower = this.clientIsLower(id);
-    // What came from a wrong source is told with the conversation that it answers.
-    if (!this.wrong.hasFlow(flows.serialOf(id))) this.events.conversation(() => this.conversation(id, clientIsLower));
-    this.wrong.leaveFlow(flows.serialOf(id));
-    this.totals.add(flows, id, clientIsLower);
+    const { flows, wrong } = this;
+    this.left = id;
+    if (wrong.isQuiet) this.events.conversation(this.makeLeft);
+    else {
+      const serial = flows.serialOf(id);
+      // What came from a wrong source is told with the conversation that it answers.
+      if (!wrong.hasFlow(serial)) this.events.conversation(this.makeLeft);
+      wrong.leaveFlow(serial);
+    }
+    if (this.needsTotals) this.totals.add(flows, id, this.clientIsLower(id));
   }
 
   /** Who opened the flow is the client, unless only the other end has a port that clients use. The data of TFTP begins with the server, whichever its port. */
@@ -541,8 +553,9 @@ export class UdpTracker {
     return openerIsService && !otherIsService ? !openedByLower : openedByLower;
   }
 
-  private conversation(id: number, clientIsLower: boolean): UdpConversation {
+  private conversation(id: number): UdpConversation {
     const { flows } = this;
+    const clientIsLower = this.clientIsLower(id);
     const own = flows.wordsOf(id);
     const { words, doubles } = flows.table;
     const client = flows.endOf(id, clientIsLower);
