@@ -135,6 +135,19 @@ export class Table {
     return id;
   }
 
+  /**
+   * As `touch`, where the entry's id is known, but for certain: `hint` may be any number. Who is right about it pays for one comparison instead of a
+   * look-up, which waits for memory twice.
+   */
+  touchAt(hint: number): number {
+    if (hint < 0 || hint >= this.fresh || !this.isKeyOf(hint)) return this.touch();
+    const seen = ((hint * this.stride) >> 1) + SEEN;
+    // Of an entry that was let go it is no number: that compares with nothing.
+    if (!(this.clock.at - (this.doubles[seen] ?? 0) <= this.idleSec)) return this.touch();
+    this.doubles[seen] = this.clock.at;
+    return hint;
+  }
+
   /** Adds an entry for `key`, which must have none, and gives its id. Its own words are 0. */
   add(): number {
     const hash = this.hash();
@@ -284,6 +297,7 @@ export class Table {
 
   private release(id: number): void {
     this.dequeue(id);
+    this.doubles[((id * this.stride) >> 1) + SEEN] = Number.NaN;
     this.words[id * this.stride + CHAIN] = this.free + 1;
     this.free = id;
     this.count--;
