@@ -175,6 +175,34 @@ describe('a flow that is known by its later packets', () => {
     ]);
   });
 
+  it('is one of many that take turns', async () => {
+    const wire = new Wire();
+    const peers = Array.from({ length: 600 }, (_, i) => `10.0.${i >> 8}.${i & 255}:40001`);
+    peers.forEach((peer, i) => {
+      wire.pass(
+        datagram(peer, server, initiation({ sender: 2 * i })),
+        datagram(server, peer, response({ sender: 2 * i + 1, receiver: 2 * i })),
+      );
+    });
+    for (let round = 0; round < 3; round++) wire.pass(...peers.map((peer, i) => datagram(peer, server, transport(2 * i + 1, round))));
+    const tunnels = await tunnelsOf(wire);
+    expect(tunnels.map(({ a, packets }) => `${a.ip}:${a.port} ${packets}`)).toEqual(peers.map((peer) => `${peer} 5`));
+  });
+
+  it('begins anew after a day of silence', async () => {
+    const wire = new Wire().pass(
+      datagram(client, server, initiation({ sender: 1 })),
+      datagram(server, client, response({ sender: 2, receiver: 1 })),
+    );
+    wire
+      .wait(86_500)
+      .pass(datagram(client, server, initiation({ sender: 3 })), datagram(server, client, response({ sender: 4, receiver: 3 })));
+    expect(await tunnelsOf(wire)).toMatchObject([
+      { protocol: 'wireguard', packets: 2, last: { frame: 2 } },
+      { protocol: 'wireguard', packets: 2, first: { frame: 3 } },
+    ]);
+  });
+
   it('is none where one client sends resets that nobody answers', async () => {
     const reset = (session: number): Uint8Array => clientReset({ client: session });
     expect(await tunnelsOf(new Wire().pass(datagram(client, server, reset(1)), datagram(client, server, reset(2))))).toEqual([]);

@@ -2,7 +2,7 @@ import { ipv4Text } from '../../net/ip.ts';
 import { macText } from '../../net/mac.ts';
 import { Encapsulation, encapsulationName, MOST_LAYERS, pathNames } from '../../wire/encapsulation.ts';
 import { IpProtocol, type Packet } from '../../wire/packet.ts';
-import { addressText, writeAddress } from '../flows.ts';
+import { addressText, isFromLower, writeAddress } from '../flows.ts';
 import type { AssociationTracker, SecurityAssociation } from '../ipsec/associations.ts';
 import { readStamp, rewriteStamp, STAMP_WORDS, writeStamp } from '../stamp.ts';
 import { NONE, Table } from '../table.ts';
@@ -76,6 +76,8 @@ const OVER_TCP = 16;
 const STATIC_KEY = 32;
 
 const SERIALS = 4096;
+/** Flows of which it is remembered which tunnel they are, a power of two. */
+const KNOWN_FLOWS = 256;
 /** What `entered` says of a layer of IPsec: the associations have it. */
 const ASSOCIATION = -2;
 
@@ -89,6 +91,8 @@ export class TunnelTracker {
   private readonly associations: AssociationTracker;
   private readonly fragments: OuterFragments;
   private readonly unclaimed = new UnclaimedFlows();
+  /** Tunnels that are known by their flow: number of the flow, id of the tunnel, which may be another's by now. The latest flow has the place. */
+  private readonly known = new Int32Array(2 * KNOWN_FLOWS).fill(NONE);
   /** Of the present frame, by depth: the tunnel that was entered there, where its outer header begins, and what the packet is long. */
   private readonly entered = new Int32Array(MOST_LAYERS + 1).fill(NONE);
   private readonly begins = new Int32Array(MOST_LAYERS + 1);
@@ -180,6 +184,8 @@ export class TunnelTracker {
   /** A packet of a flow that may turn out to be a tunnel. @param flow a number of its own: then `observeFlow` has it too */
   observeUnclaimed(packet: Packet, flow: number): void {
     this.unclaimed.note(packet, flow, this.writeEnds(packet));
+    // When it is a tunnel after all, this counts.
+    this.known[2 * (flow & (KNOWN_FLOWS - 1))] = NONE;
   }
 
   /** It is something else. */
@@ -193,12 +199,23 @@ export class TunnelTracker {
    * @param hasStaticKey OpenVPN's `--secret`
    */
   observeFlow(packet: Packet, protocol: TunnelProtocol, flow: number = NONE, hasStaticKey = false): void {
+    const { known } = this;
     const lower = this.writeFlow(packet, protocol);
-    const id = this.count(packet, lower, wireLength(packet));
-    const before = flow === NONE ? undefined : this.unclaimed.take(flow);
-    if (before) this.countBefore(id, before);
+    const at = 2 * (flow & (KNOWN_FLOWS - 1));
+    const isKnown = flow !== NONE && known[at] === flow;
+    const id = this.count(packet, lower, wireLength(packet), isKnown ? (known[at + 1] ?? NONE) : NONE);
+    if (flow !== NONE) {
+      if (!isKnown) this.beginFlow(id, flow);
+      known[at] = flow;
+      known[at + 1] = id;
+    }
     if (protocol === 'openvpn') this.noteOpenVpn(id, packet, hasStaticKey);
     if (packet.depth > 0) this.hold(this.entered[packet.depth - 1] ?? NONE, bitOf(protocol));
+  }
+
+  private beginFlow(id: number, flow: number): void {
+    const before = this.unclaimed.take(flow);
+    if (before) this.countBefore(id, before);
   }
 
   /** A packet of such a tunnel that was observed at another interface before: it passes through the capturing host. */
@@ -270,6 +287,7 @@ export class TunnelTracker {
     this.fragments.reset();
     this.unclaimed.clear();
     this.entered.fill(NONE);
+    this.known.fill(NONE);
     this.version++;
   }
 
@@ -323,12 +341,12 @@ export class TunnelTracker {
     words[at] = (words[at] ?? 0) | bit;
   }
 
-  /** Counts a packet of the tunnel whose key stands in the table. Gives its id. */
-  private count(packet: Packet, lower: boolean, length: number): number {
+  /** Counts a packet of the tunnel whose key stands in the table. Gives its id. @param hint what it probably is */
+  private count(packet: Packet, lower: boolean, length: number, hint = NONE): number {
     const { table } = this;
     table.key[PATH] = packet.path;
     this.version++;
-    let id = table.touch();
+    let id = table.touchAt(hint);
     const isNew = id === NONE;
     if (isNew) id = table.add();
     const { words, doubles } = table;
@@ -394,16 +412,17 @@ export class TunnelTracker {
     if (protocol === 'ike') key[PORTS] = 0;
     else key[PORTS] = lower ? (packet.sourcePort << 16) | packet.destinationPort : (packet.destinationPort << 16) | packet.sourcePort;
     key[ID] = 0;
-    key[KIND] = tunnelProtocols.indexOf(protocol);
+    key[KIND] = NUMBERS.get(protocol) ?? 0;
     return lower;
   }
 
-  /** Writes both addresses in their order; whether the source is the lower one. */
+  /** Writes both addresses in their order; whether the source is the lower end. */
   private writeEnds(packet: Packet): boolean {
     const { key } = this.table;
-    writeAddress(key, 0, packet, true);
-    writeAddress(key, 4, packet, false);
-    return orderEnds(key) || (isSameEnd(key) && packet.sourcePort <= packet.destinationPort);
+    const lower = isFromLower(packet, packet.sourcePort, packet.destinationPort);
+    writeAddress(key, lower ? 0 : 4, packet, true);
+    writeAddress(key, lower ? 4 : 0, packet, false);
+    return lower;
   }
 
   /** The same with the MACs of the link, as far as the capture has them. */
@@ -523,6 +542,9 @@ function best(words: Int32Array, from: number): number {
   for (let at = from; at < from + SIDE; at += PLACE_WORDS) if ((words[at + 1] ?? 0) > (words[most + 1] ?? 0)) most = at;
   return most;
 }
+
+/** Looked up for every packet: faster than the place in the list. */
+const NUMBERS: ReadonlyMap<TunnelProtocol, number> = new Map(tunnelProtocols.map((protocol, i) => [protocol, i]));
 
 const PROTOCOLS = Int32Array.from({ length: 256 }, (_, encapsulation) =>
   tunnelProtocols.indexOf(encapsulationName(encapsulation) as TunnelProtocol),
