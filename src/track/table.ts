@@ -24,16 +24,20 @@ export const NONE = -1;
 /*
  * An entry, in 32-bit words:
  *
- *   0 hash | 1 chain | 2-3 seen at | key | the tracker's own | older 1 | newer 1 | queued at 2
+ *   0-1 seen at | 2 hash, or in a free one the next free one plus one | key | the tracker's own | older 1 | newer 1 | queued at 2
  *
- * One after the other in one array, each a whole number of cache lines: a packet touches one bucket and the entry. What it does not touch stands at the end,
- * since memory rarely begins where a line does.
+ * One after the other in one array, each a whole number of cache lines: a packet touches one place of the index and the entry. What it does not touch stands
+ * at the end, since memory rarely begins where a line does.
  */
-const HASH = 0;
-const CHAIN = 1;
 /** A double. */
-const SEEN = 1;
-const KEY = 4;
+const SEEN = 0;
+const HASH = 2;
+const KEY = 3;
+/*
+ * The index: twice as many places as entries, a word each: id plus one in the lower bits (0: the place is free), and above it as much of the hash as there is
+ * room for. An entry stands at the place that the lowest bits of its hash say, or at the next free one. So who has no entry finds that out without looking at
+ * anybody else's, and the index is small enough for the cache.
+ */
 /* From the end of the entry. */
 const QUEUE_WORDS = 4;
 const OLDER = -4;
@@ -63,7 +67,7 @@ const NO_ENTRY = new Int32Array(1);
  * typed arrays of the tracker's with the id as index: nothing is allocated for a packet. Memory comes with the first entry and grows with them, up to the
  * limit: most captures need little of most tables. So `words` and `doubles` are to be read anew after `add`.
  *
- * Hash chains, and a queue in order of age, in which an entry that was touched meanwhile gets a second round when its turn comes (the clock
+ * Open addressing, and a queue in order of age, in which an entry that was touched meanwhile gets a second round when its turn comes (the clock
  * algorithm): touching is one write.
  */
 export class Table {
@@ -85,8 +89,10 @@ export class Table {
   private readonly ownAt: number;
   private readonly apartStride: number;
   private readonly apartAt: number;
-  private head: Int32Array = NO_ENTRY;
+  private index: Int32Array = NO_ENTRY;
   private mask = 0;
+  /** Bits of a place that hold the id. */
+  private readonly idMask: number;
   /** Entries that there is memory for. */
   private capacity = 0;
   private oldest = NONE;
@@ -97,16 +103,17 @@ export class Table {
   private readonly idleSec: number;
   private readonly clock: Clock;
   private readonly leave: ((id: number) => void) | undefined;
-  /** Secrets, so that nobody outside can choose keys that fall into one chain. */
+  /** Secrets, so that nobody outside can choose keys that fall into one row of places. */
   private readonly seed = (Math.random() * 2 ** 32) | 0;
   private readonly factor = (Math.random() * 2 ** 32) | 1;
 
   constructor({ words, front = words, own = 0, apart = 0, limit, idleSec, clock, leave }: TableOptions) {
     this.limit = 2 ** Math.ceil(Math.log2(limit));
+    this.idMask = 2 * this.limit - 1;
     this.keyLength = words;
     this.key = new Int32Array(words);
     this.front = front;
-    this.ownAt = KEY + front + (front % 2);
+    this.ownAt = KEY + front + ((KEY + front) % 2);
     this.stride = Math.ceil((this.ownAt + own + QUEUE_WORDS) / LINE) * LINE;
     this.apartAt = words - front + ((words - front) % 2);
     this.apartStride = this.apartAt + apart + (apart % 2);
@@ -156,15 +163,13 @@ export class Table {
     const { words, front } = this;
     let id = this.free;
     if (id === NONE) id = this.fresh++;
-    else this.free = (words[id * this.stride + CHAIN] ?? 0) - 1;
+    else this.free = (words[id * this.stride + HASH] ?? 0) - 1;
     const at = id * this.stride;
     for (let i = this.ownAt; i < this.stride; i++) words[at + i] = 0;
     for (let i = 0; i < this.keyLength && i < front; i++) words[at + KEY + i] = this.key[i] ?? 0;
     if (this.apartStride > 0) this.beginApart(id);
-    const bucket = hash & this.mask;
     words[at + HASH] = hash;
-    words[at + CHAIN] = this.head[bucket] ?? 0;
-    this.head[bucket] = id + 1;
+    this.enter(hash, id);
     this.doubles[(at >> 1) + SEEN] = this.clock.at;
     this.enqueue(id);
     this.count++;
@@ -232,11 +237,14 @@ export class Table {
   }
 
   private lookUp(hash: number): number {
-    const { words, stride } = this;
-    for (let id = (this.head[hash & this.mask] ?? 0) - 1; id !== NONE; id = (words[id * stride + CHAIN] ?? 0) - 1) {
+    const { index, mask, idMask, words, stride } = this;
+    for (let at = hash & mask; ; at = (at + 1) & mask) {
+      const place = index[at] ?? 0;
+      if (place === 0) return NONE;
+      if (((place ^ hash) & ~idMask) !== 0) continue;
+      const id = (place & idMask) - 1;
       if (words[id * stride + HASH] === hash && this.isKeyOf(id)) return id;
     }
-    return NONE;
   }
 
   private isKeyOf(id: number): boolean {
@@ -270,15 +278,16 @@ export class Table {
     this.doubles = new Float64Array(words.buffer);
     this.apart.words = enlarged(this.apart.words, this.capacity * this.apartStride);
     this.apart.doubles = new Float64Array(this.apart.words.buffer);
-    // Ids are stored plus one, so that memory as it comes means "none".
-    this.head = new Int32Array(this.capacity);
-    this.mask = this.capacity - 1;
-    for (let id = this.oldest; id !== NONE; id = this.newerThan(id)) {
-      const at = id * this.stride;
-      const bucket = (words[at + HASH] ?? 0) & this.mask;
-      words[at + CHAIN] = this.head[bucket] ?? 0;
-      this.head[bucket] = id + 1;
-    }
+    this.index = new Int32Array(this.capacity * 2);
+    this.mask = this.index.length - 1;
+    for (let id = this.oldest; id !== NONE; id = this.newerThan(id)) this.enter(words[id * this.stride + HASH] ?? 0, id);
+  }
+
+  private enter(hash: number, id: number): void {
+    const { index, mask, idMask } = this;
+    let at = hash & mask;
+    while (index[at] !== 0) at = (at + 1) & mask;
+    index[at] = (hash & ~idMask) | (id + 1);
   }
 
   private makeRoom(): void {
@@ -298,22 +307,25 @@ export class Table {
   private release(id: number): void {
     this.dequeue(id);
     this.doubles[((id * this.stride) >> 1) + SEEN] = Number.NaN;
-    this.words[id * this.stride + CHAIN] = this.free + 1;
+    this.words[id * this.stride + HASH] = this.free + 1;
     this.free = id;
     this.count--;
   }
 
+  /** Takes the entry out of the index, and fills the gap: what stood behind it only because places before were taken moves up. */
   private unlink(id: number): void {
-    const { words, stride } = this;
-    const bucket = (words[id * stride + HASH] ?? 0) & this.mask;
-    const next = words[id * stride + CHAIN] ?? 0;
-    let before = (this.head[bucket] ?? 0) - 1;
-    if (before === id) {
-      this.head[bucket] = next;
-      return;
+    const { index, mask, idMask, words, stride } = this;
+    let gap = (words[id * stride + HASH] ?? 0) & mask;
+    while (((index[gap] ?? 0) & idMask) !== id + 1) gap = (gap + 1) & mask;
+    for (let at = (gap + 1) & mask; index[at] !== 0; at = (at + 1) & mask) {
+      const place = index[at] ?? 0;
+      const home = (words[((place & idMask) - 1) * stride + HASH] ?? 0) & mask;
+      // It stays if its own place is behind the gap.
+      if (((at - home) & mask) < ((at - gap) & mask)) continue;
+      index[gap] = place;
+      gap = at;
     }
-    while (words[before * stride + CHAIN] !== id + 1) before = (words[before * stride + CHAIN] ?? 0) - 1;
-    words[before * stride + CHAIN] = next;
+    index[gap] = 0;
   }
 
   private newerThan(id: number): number {
