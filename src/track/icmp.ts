@@ -30,22 +30,28 @@ const MOST_SOURCES = 64;
 const SAMPLE = 64;
 
 /*
- * An echo request: key client address 4 | id and sequence 1 | path 1; own words flags 1 | asked 1 | asked address 4 | payload hash 1 | length 1 |
- * destination MAC 2 | stamp 8 | time of the answer from the asked address 2
+ * An echo request: key client address 4 | id and sequence 1 | path 1; own words flags, from bit 8 on how many were asked, from bit 12 on the payload's length 1 |
+ * payload hash 1 | asked address 4 | destination MAC 2 | stamp 8 | time of the answer from the asked address 2. With what the table adds it is two lines of the
+ * processor's cache.
  */
 const FLAGS = 0;
 const TO_ALL = 1;
 const PERHAPS_TO_ALL = 2;
 const REQUEST_IN = 4;
 const ANSWERED = 8;
-const ASKED_COUNT = 1;
+/** None, one, or several. */
+const ASKED_SHIFT = 8;
+const ASKED_MASK = 3;
+const LENGTH_SHIFT = 12;
+const LENGTH_MASK = 2 ** LENGTH_SHIFT - 1;
+const HASH = 1;
 const ASKED = 2;
-const HASH = 6;
-const LENGTH = 7;
-const MAC = 8;
-const STAMP = 10;
+const MAC = 6;
+const STAMP = 8;
 const ANSWERED_AT = STAMP + STAMP_WORDS;
 const ECHO_WORDS = ANSWERED_AT + 2;
+
+const askedOf = (flags: number): number => (flags >>> ASKED_SHIFT) & ASKED_MASK;
 
 /** Echo replies to one client from an address that it did not ping. */
 export interface WrongEcho {
@@ -129,15 +135,17 @@ export class IcmpTracker {
     if (id === NONE) id = echoes.add();
     const { words } = echoes;
     const own = echoes.ownOf(id);
-    if (isForAll(packet)) words[own + FLAGS] = (words[own + FLAGS] ?? 0) | TO_ALL;
-    if (isPerhapsForAll(packet)) words[own + FLAGS] = (words[own + FLAGS] ?? 0) | PERHAPS_TO_ALL;
-    if (packet.direction === Direction.In) words[own + FLAGS] = (words[own + FLAGS] ?? 0) | REQUEST_IN;
+    let flags = (words[own + FLAGS] ?? 0) & LENGTH_MASK;
+    if (isForAll(packet)) flags |= TO_ALL;
+    if (isPerhapsForAll(packet)) flags |= PERHAPS_TO_ALL;
+    if (packet.direction === Direction.In) flags |= REQUEST_IN;
     // A second address for the same echo: both sides of a NAT, or a pinger that reuses its numbers.
-    const isRepeat = (words[own + ASKED_COUNT] ?? 0) > 0 && isSameAddress(words, own + ASKED, packet, false);
-    if (!isRepeat) words[own + ASKED_COUNT] = (words[own + ASKED_COUNT] ?? 0) + 1;
+    const asked = askedOf(flags);
+    const isRepeat = asked > 0 && isSameAddress(words, own + ASKED, packet, false);
+    if (!isRepeat && asked < ASKED_MASK) flags += 1 << ASKED_SHIFT;
+    words[own + FLAGS] = flags | (packet.payloadLength << LENGTH_SHIFT);
     writeAddress(words, own + ASKED, packet, false);
     words[own + HASH] = payloadHash(packet);
-    words[own + LENGTH] = packet.payloadLength;
     echoes.doubles[(own + MAC) >> 1] = packet.destinationMac;
     writeStamp(echoes, own + STAMP, packet);
   }
@@ -151,7 +159,7 @@ export class IcmpTracker {
     const { words } = echoes;
     const own = echoes.ownOf(id);
     const flags = words[own + FLAGS] ?? 0;
-    if (words[own + ASKED_COUNT] !== 1 || flags & TO_ALL) return;
+    if (askedOf(flags) !== 1 || flags & TO_ALL) return;
     if (packet.at - stampedAt(echoes, own + STAMP) > ECHO_SEC) return;
     if (isSameAddress(words, own + ASKED, packet, true)) {
       words[own + FLAGS] = flags | ANSWERED;
@@ -161,7 +169,7 @@ export class IcmpTracker {
       return;
     }
     if (flags & ANSWERED && packet.at - (echoes.doubles[(own + ANSWERED_AT) >> 1] ?? 0) < COPY_SEC) return;
-    if (words[own + LENGTH] !== packet.payloadLength || words[own + HASH] !== payloadHash(packet)) return;
+    if ((flags ^ (packet.payloadLength << LENGTH_SHIFT)) >>> LENGTH_SHIFT !== 0 || words[own + HASH] !== payloadHash(packet)) return;
     const asked = addressText(words, own + ASKED);
     if (flags & PERHAPS_TO_ALL && isBroadcastOf(asked, packet)) return;
     const client = packet.destinationIp;
@@ -213,24 +221,24 @@ export class IcmpTracker {
   private error(packet: Packet): void {
     const { quote } = this;
     const hasQuote = quote.place(packet);
-    const stamp = stampOf(packet);
     this.events.error(() => ({
       from: packet.sourceIp,
       to: packet.destinationIp,
       type: packet.icmpType,
       code: packet.icmpCode,
       path: packet.path,
-      stamp,
+      stamp: stampOf(packet),
       about: hasQuote ? aboutOf(quote) : null,
     }));
     if (!hasQuote) return;
-    this.events.quoted(quote, icmpErrorText(packet), packet);
+    const reason = icmpErrorText(packet);
+    this.events.quoted(quote, reason, packet);
     const { icmpType, icmpCode, transport } = packet;
     const isV6 = transport === IpProtocol.Icmpv6;
     const isUnreachable = icmpType === (isV6 ? Icmpv6Type.Unreachable : IcmpType.Unreachable);
     if (isUnreachable && icmpCode === (isV6 ? PORT_UNREACHABLE_V6 : PORT_UNREACHABLE)) this.events.portUnreachable(quote, packet);
     if (isUnreachable || icmpType === (isV6 ? Icmpv6Type.TimeExceeded : IcmpType.TimeExceeded)) {
-      this.events.undeliverable(quote, icmpErrorText(packet), packet);
+      this.events.undeliverable(quote, reason, packet);
     }
   }
 
