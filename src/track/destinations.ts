@@ -43,6 +43,8 @@ const SILENT = 8;
 const FLAG_MASK = 2 ** SILENT - 1;
 
 const NONE = -1;
+/** Instead of a hop, in an entry that is free. */
+const FREE = -1;
 /** 169.254.0.0/16 (RFC 3927) and fe80::/10 (RFC 4291 section 2.5.6), the bits of their prefixes. */
 const IPV4_LINK_LOCAL = 0xa9fe;
 const IPV6_LINK_LOCAL = 0x3fa;
@@ -137,6 +139,24 @@ export class Destinations {
     return words[at + 2] === IPV4_MAPPED && (last >>> 24 === 127 || last >>> 16 === IPV4_LINK_LOCAL || last === -1);
   }
 
+  /** The last 32 bits of the destination. */
+  lastWordOf(id: number): number {
+    return this.words[id * ENTRY + 3] ?? 0;
+  }
+
+  isIpv6(id: number): boolean {
+    const { words } = this;
+    const at = id * ENTRY;
+    return words[at] !== 0 || words[at + 1] !== 0 || words[at + 2] !== IPV4_MAPPED;
+  }
+
+  /** Whether the destination is the address in four words. */
+  isTo(id: number, address: Int32Array, at: number): boolean {
+    const { words } = this;
+    for (let i = 0; i < 4; i++) if (words[id * ENTRY + i] !== address[at + i]) return false;
+    return true;
+  }
+
   /** Allocates, as do those that follow. */
   destinationOf(id: number): string {
     return addressText(this.words, id * ENTRY);
@@ -155,13 +175,14 @@ export class Destinations {
     };
   }
 
-  /** The ids of all entries, the lower ones first. */
-  ids(): number[] {
-    const used = new Uint8Array(this.fresh).fill(1);
-    for (let id = this.free; id !== NONE; id = (this.words[id * ENTRY + OVERRUNS] ?? 0) - 1) used[id] = 0;
-    const ids: number[] = [];
-    for (let id = 0; id < used.length; id++) if (used[id] === 1) ids.push(id);
-    return ids;
+  /** Ids are lower than this. */
+  get end(): number {
+    return this.fresh;
+  }
+
+  /** Whether an id is that of an entry. */
+  has(id: number): boolean {
+    return this.words[id * ENTRY + HOP] !== FREE;
   }
 
   /** Lets go what has been silent for long; called now and then. */
@@ -169,7 +190,8 @@ export class Destinations {
     if (now - this.sweptAt < STEP_SEC) return;
     const steps = this.sweptAt === Number.NEGATIVE_INFINITY ? 0 : Math.min(MOST_STEPS, Math.floor((now - this.sweptAt) / STEP_SEC));
     this.sweptAt = now;
-    for (const id of this.ids()) {
+    for (let id = 0; id < this.fresh; id++) {
+      if (!this.has(id)) continue;
       const flags = this.words[id * ENTRY + FLAGS] ?? 0;
       const silent = this.isUnchanged(id) ? Math.min(MOST_STEPS, (flags >>> SILENT) + steps) : 0;
       this.words[id * ENTRY + FLAGS] = (flags & FLAG_MASK) | (silent << SILENT);
@@ -281,6 +303,7 @@ export class Destinations {
   private expel(id: number): void {
     this.leave(id);
     this.release(this.placeOfEntry(id));
+    this.words[id * ENTRY + HOP] = FREE;
     this.words[id * ENTRY + OVERRUNS] = this.free + 1;
     this.free = id;
     this.count--;

@@ -5,7 +5,7 @@ import { isLayer3 } from '../wire/layer3.ts';
 import { IPV6_DESTINATION, IPV6_SOURCE, type Packet } from '../wire/packet.ts';
 import { isForAll } from './casting.ts';
 import { Destinations } from './destinations.ts';
-import { addressText, isSameAddress, writeAddress } from './flows.ts';
+import { isSameAddress, writeAddress } from './flows.ts';
 import { Hops, NO_MAC } from './hops.ts';
 import type { InterfaceName, InterfaceTracker } from './interfaces.ts';
 import type { Address, Claim, Neighbourhood } from './neighbourhood.ts';
@@ -58,10 +58,10 @@ class Ends {
     if (this.isDestination) this.isDestination = isSameAddress(words, 4, packet, true) || isSameAddress(words, 4, packet, false);
   }
 
-  /** The host's own address there: it is in every packet. Of two of which none was left out, the sender of the first one. */
-  get own(): string | undefined {
-    if (this.isSource) return addressText(this.words, 0);
-    return this.isDestination ? addressText(this.words, 4) : undefined;
+  /** Where the host's own address stands in the words, -1 where none is: it is in every packet. Of two of which none was left out, the sender of the first one. */
+  get ownAt(): number {
+    if (this.isSource) return 0;
+    return this.isDestination ? 4 : -1;
   }
 }
 
@@ -81,6 +81,9 @@ export class HandoverTracker {
   private turn = 0;
   /** By interface and family. */
   private readonly ends: Ends[] = [];
+  /** The entry of which a record may be made, and what makes it: nothing new for each. */
+  private told = NONE;
+  private readonly make = (): Handover => this.handoverOf(this.told);
 
   constructor(interfaces: InterfaceTracker, neighbourhood: Neighbourhood, events: HandoverEvents) {
     this.interfaces = interfaces;
@@ -151,7 +154,8 @@ export class HandoverTracker {
 
   /** What is known stays known until `reset`. */
   finish(): void {
-    for (const id of this.destinations.ids()) this.tell(id);
+    const { destinations } = this;
+    for (let id = 0; id < destinations.end; id++) if (destinations.has(id)) this.tell(id);
   }
 
   reset(): void {
@@ -165,20 +169,28 @@ export class HandoverTracker {
     if (destinations.flagsOf(id) & OWN || destinations.isNear(id)) return;
     const hop = destinations.hopOf(id);
     const mac = hops.macOf(hop);
-    if (mac === null ? this.isOwn(destinations.destinationOf(id), hop) : !this.isBeyond(id, mac, hop)) return;
-    this.events.handover(() => {
-      const destination = destinations.destinationOf(id);
-      const { packets, octets } = destinations.countsOf(id);
-      const first = destinations.firstOf(id);
-      const name = this.interfaces.list[hops.interfaceOf(hop)]?.name ?? null;
-      const ip = mac === null ? null : this.addressOf(mac, destination, first.at);
-      return { destination, mac, ip, interface: name, path: 0, packets, bytes: octets, first };
-    });
+    if (mac === null ? this.isOwn(id, hop) : !this.isBeyond(id, mac, hop)) return;
+    this.told = id;
+    this.events.handover(this.make);
+  }
+
+  private handoverOf(id: number): Handover {
+    const { destinations, hops } = this;
+    const hop = destinations.hopOf(id);
+    const mac = hops.macOf(hop);
+    const destination = destinations.destinationOf(id);
+    const { packets, octets } = destinations.countsOf(id);
+    const first = destinations.firstOf(id);
+    const name = this.interfaces.list[hops.interfaceOf(hop)]?.name ?? null;
+    const ip = mac === null ? null : this.addressOf(mac, destination, first.at);
+    return { destination, mac, ip, interface: name, path: 0, packets, bytes: octets, first };
   }
 
   /** On a link without link-layer addresses: whether it is the host's own address. */
-  private isOwn(destination: string, hop: number): boolean {
-    return this.ends[this.hops.interfaceOf(hop) * 2 + (isIpv6Text(destination) ? 1 : 0)]?.own === destination;
+  private isOwn(id: number, hop: number): boolean {
+    const { destinations } = this;
+    const ends = this.ends[this.hops.interfaceOf(hop) * 2 + (destinations.isIpv6(id) ? 1 : 0)];
+    return ends !== undefined && ends.ownAt >= 0 && destinations.isTo(id, ends.words, ends.ownAt);
   }
 
   /** Whether the destination is reached through the machine with the MAC: it has another address, or several destinations are behind it. */
@@ -186,9 +198,13 @@ export class HandoverTracker {
     // A loopback device has a MAC of zeros.
     if (mac === 0) return false;
     const held = this.neighbourhood.holdings.of(mac);
-    if (!held) return this.hops.destinationsOf(hop) > 1;
-    const destination = this.destinations.destinationOf(id);
-    return !held.has(destination) && (hasOfFamily(held, destination) || this.hops.destinationsOf(hop) > 1);
+    const { destinations, hops } = this;
+    if (held) {
+      const alike = held.get(destinations.lastWordOf(id));
+      if (alike?.some(({ ip }) => ip === destinations.destinationOf(id))) return false;
+      if (hasOfFamily(held, destinations.isIpv6(id))) return true;
+    }
+    return hops.destinationsOf(hop) > 1;
   }
 
   /**
@@ -199,10 +215,10 @@ export class HandoverTracker {
     const isIpv6 = isIpv6Text(destination);
     const claimed: Claimed[] = [];
     const asksWith: string[] = [];
-    for (const [ip, addresses] of this.neighbourhood.holdings.of(mac) ?? []) {
-      if (isIpv6Text(ip) !== isIpv6) continue;
-      asksWith.push(ip);
-      for (const { claims } of addresses) {
+    for (const addresses of this.neighbourhood.holdings.of(mac)?.values() ?? []) {
+      for (const { ip, claims } of addresses) {
+        if (isIpv6Text(ip) !== isIpv6) continue;
+        asksWith.push(ip);
         const claim = claims.get(mac);
         if (claim && claim.answers + claim.announcements > 0) claimed.push({ ip, distance: distanceOf(claim, at) });
       }
@@ -220,10 +236,9 @@ interface Claimed {
 
 const distanceOf = ({ first, last }: Claim, at: number): number => (first.at > at ? first.at - at : Math.max(0, at - last.at));
 
-/** Whether one of the addresses is of the destination's family. */
-function hasOfFamily(held: ReadonlyMap<string, readonly Address[]>, destination: string): boolean {
-  const isIpv6 = isIpv6Text(destination);
-  for (const ip of held.keys()) if (isIpv6Text(ip) === isIpv6) return true;
+/** Whether one of the addresses is of the family. */
+function hasOfFamily(held: ReadonlyMap<number, readonly Address[]>, isIpv6: boolean): boolean {
+  for (const addresses of held.values()) for (const { ip } of addresses) if (isIpv6Text(ip) === isIpv6) return true;
   return false;
 }
 

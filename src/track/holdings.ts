@@ -1,3 +1,4 @@
+import { ipWords } from '../net/ip.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Address } from './neighbourhood.ts';
 
@@ -6,11 +7,11 @@ import type { Address } from './neighbourhood.ts';
  * change: whoever asks for one MAC's must not go through all.
  */
 export class Holdings {
-  /** By MAC, then by IP: one IP may be known on several segments. */
-  private readonly byMac = new Map<Mac, Map<string, Address[]>>();
+  /** By MAC, then by the last 32 bits of the IP: so that most of what no MAC has is known by a number. One IP may be known on several segments. */
+  private readonly byMac = new Map<Mac, Map<number, Address[]>>();
 
-  /** The addresses of a MAC by their IP. */
-  of(mac: Mac): ReadonlyMap<string, readonly Address[]> | undefined {
+  /** The addresses of a MAC by the last 32 bits of their IP, signed. */
+  of(mac: Mac): ReadonlyMap<number, readonly Address[]> | undefined {
     return this.byMac.get(mac);
   }
 
@@ -20,8 +21,9 @@ export class Holdings {
       held = new Map();
       this.byMac.set(mac, held);
     }
-    const known = held.get(address.ip);
-    if (!known) held.set(address.ip, [address]);
+    const last = lastWord(address);
+    const known = held.get(last);
+    if (!known) held.set(last, [address]);
     else if (!known.includes(address)) known.push(address);
   }
 
@@ -43,11 +45,14 @@ export class Holdings {
 
   private remove(mac: Mac, address: Address): void {
     const held = this.byMac.get(mac);
-    const known = held?.get(address.ip);
+    const last = lastWord(address);
+    const known = held?.get(last);
     const at = known?.indexOf(address) ?? -1;
     if (!held || !known || at < 0) return;
     known.splice(at, 1);
-    if (known.length === 0) held.delete(address.ip);
+    if (known.length === 0) held.delete(last);
     if (held.size === 0) this.byMac.delete(mac);
   }
 }
+
+const lastWord = ({ ip }: Address): number => ipWords(ip)[3] | 0;
