@@ -40,6 +40,13 @@ export class BoundedMap<K, V> {
     return this.entries.get(key)?.value;
   }
 
+  /** As `get`, and counts as use. */
+  use(key: K): V | undefined {
+    const known = this.entries.get(key);
+    if (known) known.used = true;
+    return known?.value;
+  }
+
   has(key: K): boolean {
     return this.entries.has(key);
   }

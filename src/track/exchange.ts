@@ -85,7 +85,7 @@ export function newExchange(packet: Packet, question: Question): Exchange {
     target,
     broadcast,
     path: packet.path,
-    vlans: [...packet.vlans.subarray(0, packet.vlanCount)],
+    vlans: packet.vlanCount > 0 ? [...packet.vlans.subarray(0, packet.vlanCount)] : [],
     direction: packet.direction,
     origlen: packet.origlen,
     first: stamp,
@@ -233,7 +233,7 @@ export function addReply(exchange: Exchange, packet: Packet, mac: Mac, name: Int
     mac,
     latencyUs: Math.max(0, Math.round(secondsBetween(exchange.lastRequest, stamp) * 1e9) / 1e3),
     round,
-    rank: exchange.replies.filter((each) => each.round === round).length,
+    rank: repliesTo(exchange, round),
     interface: name,
     interfaceId: packet.interfaceId,
     direction: packet.direction,
@@ -243,6 +243,13 @@ export function addReply(exchange: Exchange, packet: Packet, mac: Mac, name: Int
   };
   exchange.replies.push(reply);
   return reply;
+}
+
+/** How many answers to a request of the exchange are kept. */
+function repliesTo({ replies }: Exchange, round: number): number {
+  let count = 0;
+  for (const reply of replies) if (reply.round === round) count++;
+  return count;
 }
 
 /** Whether the answer left the capturing host itself. */

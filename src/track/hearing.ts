@@ -26,10 +26,18 @@ export class Hearing {
     return common === undefined || common.size === 0 || common.has(this.party(asker));
   }
 
-  /** An answer was seen. */
+  /** An answer was seen. Makes nothing new where all of it was known. */
   heard(segment: number, asker: Mac, answerer: Mac): void {
-    const parties = new Set([this.party(asker), this.party(answerer)]);
-    this.add(segment, parties.has(CAPTURING_HOST) ? new Set([CAPTURING_HOST]) : parties);
+    const one = this.party(asker);
+    const other = this.party(answerer);
+    const isOwn = one === CAPTURING_HOST || other === CAPTURING_HOST;
+    const common = this.common.get(segment);
+    if (!common || isOwnOnly(common)) {
+      if (!isOwn) this.common.set(segment, new Set([one, other]));
+      else if (!common) this.common.set(segment, new Set([CAPTURING_HOST]));
+    } else if (!isOwn && common.size > 0) {
+      for (const party of common) if (party !== one && party !== other) common.delete(party);
+    }
   }
 
   /** Segments were joined. */

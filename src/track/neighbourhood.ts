@@ -271,7 +271,9 @@ export class Neighbourhood {
     if (kind !== 'unsolicited') this.run(address, mac, kind, stamp, asker);
     if (kind === 'unsolicited') return;
     const station = this.station(segment, mac);
-    station.answered.take(ip, () => ({ first: stamp.at, last: stamp.at })).last = stamp.at;
+    const answered = station.answered.use(ip);
+    if (answered) answered.last = stamp.at;
+    else station.answered.set(ip, { first: stamp.at, last: stamp.at });
     station.comesIn ||= direction === Direction.In;
   }
 
@@ -284,7 +286,7 @@ export class Neighbourhood {
     if (kind !== 'announcement') address.requests++;
     if (kind === 'request' && exchange.direction === Direction.Out && asker.ip !== target) address.soughtByHost = true;
     this.countAnswers(address, exchange);
-    if (kind === 'request' && asker.ip !== null && asker.ip !== target) this.askedWith(exchange, asker.ip);
+    if (kind === 'request' && asker.ip !== null && asker.ip !== target) this.askedWith(exchange, station, asker.ip);
     for (const { mac } of replies) this.hearing.heard(segment, asker.mac, mac);
     if (replies.length > 0) station.answeredExchanges++;
     else if (kind === 'request' && target !== asker.ip) this.unanswered(address, station, exchange);
@@ -365,18 +367,28 @@ export class Neighbourhood {
   }
 
   private address(segment: number, path: number, protocol: Exchange['protocol'], ip: string): Address {
-    return this.addresses.take(`${segment}/${protocol}/${ip}`, () => new Address(ip, protocol, segment, path));
+    const key = `${segment}/${protocol}/${ip}`;
+    const known = this.addresses.use(key);
+    if (known) return known;
+    const address = new Address(ip, protocol, segment, path);
+    this.addresses.set(key, address);
+    return address;
   }
 
   private station(segment: number, mac: Mac): Station {
-    return this.stations.take(`${segment}/${mac}`, () => ({
+    const key = `${segment}/${mac}`;
+    const known = this.stations.use(key);
+    if (known) return known;
+    const station: Station = {
       mac,
       answered: new BoundedMap(MOST_ANSWERED),
       askedWith: [],
       answeredExchanges: 0,
       unansweredTargets: [],
       comesIn: false,
-    }));
+    };
+    this.stations.set(key, station);
+    return station;
   }
 
   /** The MAC answered for the address, or announced it, for the first time. */
@@ -400,24 +412,25 @@ export class Neighbourhood {
   }
 
   private countAnswers(address: Address, { replies, broadcast }: Exchange): void {
-    for (const [i, reply] of replies.entries()) {
+    const [only] = replies;
+    for (const reply of replies) {
       const claim = address.claims.get(reply.mac);
       if (!claim) continue;
-      if (i === 0) claim.firstAnswers++;
+      if (reply === only) claim.firstAnswers++;
       if (claim.answers++ === 0) this.has(reply.mac, address);
       claim.firstAnswer ??= reply.stamp;
       claim.lastAnswer = reply.stamp;
       claim.latencyUsSum += reply.latencyUs;
       claim.interface = reply.interface;
     }
-    const [only] = replies;
     const alone = broadcast && only && replies.every(({ mac }) => mac === only.mac) ? address.claims.get(only.mac) : undefined;
     if (alone) alone.alone++;
   }
 
-  private askedWith(exchange: Exchange, ip: string): void {
+  private askedWith(exchange: Exchange, station: Station, ip: string): void {
     const { segment, path, protocol, asker, target, first } = exchange;
-    const station = this.station(segment, asker.mac);
+    // One that is new is used from its first question on: it does not make room before others were.
+    if (station.askedWith.length === 0) this.station(segment, asker.mac);
     addTo(station.askedWith, ip);
     const address = this.address(segment, path, protocol, ip);
     address.askedWith ??= new Map();

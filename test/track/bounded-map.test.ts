@@ -25,7 +25,7 @@ describe('a bounded map', () => {
 
   it('gives what was used a second chance, behind all others, and only one', () => {
     const map = filled(3, 'abc');
-    expect(map.take('a', () => 9)).toBe(0);
+    expect([map.take('a', () => 9), map.use('x')]).toEqual([0, undefined]);
     map.set('d', 3);
     expect(order(map)).toBe('cad');
     map.set('e', 4);
@@ -35,7 +35,7 @@ describe('a bounded map', () => {
 
   it('pushes out the oldest where all were used', () => {
     const map = filled(3, 'abc');
-    for (const key of 'cba') map.take(key, () => 9);
+    for (const key of 'cba') expect(map.use(key)).toBe('abc'.indexOf(key));
     map.set('d', 3);
     expect([order(map), map.size, map.evicted]).toEqual(['bcd', 3, 1]);
   });
