@@ -17,6 +17,12 @@ export function awaitAck(words: Int32Array, first: number, seq: number, size: nu
   return true;
 }
 
+/** None is awaited: what the words hold is void. They are only written: who has to wait for them would wait for memory. */
+export function forgetCandidates(words: Int32Array, first: number): void {
+  words[first + 1] = 0;
+  words[first + 3] = 0;
+}
+
 /** Octets are sent again in smaller packets: if they are acknowledged, it was not the larger one that arrived. */
 export function lowerCandidates(words: Int32Array, first: number, seq: number, end: number, size: number): void {
   for (let at = first; at < first + WORDS; at += 2) {

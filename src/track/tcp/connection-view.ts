@@ -1,4 +1,4 @@
-import { compareStamps, readStamp, type Stamp } from '../stamp.ts';
+import { compareStamps, type Stamp } from '../stamp.ts';
 import { NONE } from '../table.ts';
 import type { StuckSegment, TcpConnection, TcpDirection, TcpSighting, TooBig } from './connection.ts';
 import * as place from './places.ts';
@@ -90,6 +90,8 @@ const stateOf = ({ table }: place.Places, id: number): number => table.apart.wor
 
 /** Whether `a` is the lower end: as the SYN says, or as the place says that saw the connection first. */
 function openerOf(places: place.Places, ids: readonly number[]): boolean {
+  const [only = NONE, ...others] = ids;
+  if (others.length === 0) return (stateOf(places, only) & place.OPENED_BY_LOWER) !== 0;
   const states = ids.map((id) => ({ state: stateOf(places, id), first: firstAt(places, id) }));
   const withSyn = states.filter(({ state }) => state & place.HAS_SYN);
   const told = (withSyn.length > 0 ? withSyn : states).reduce((a, b) => (compareOrder(b.first, a.first) < 0 ? b : a));
@@ -98,11 +100,8 @@ function openerOf(places: place.Places, ids: readonly number[]): boolean {
 
 const firstAt = (places: place.Places, id: number): Stamp =>
   BOTH.filter((lower) => flagsOf(places, id, lower) & place.SEEN)
-    .map((lower) => firstOf(places, id, lower))
+    .map((lower) => places.firstOf(id, lower))
     .reduce(earlier);
-
-const firstOf = ({ table }: place.Places, id: number, lower: boolean): Stamp =>
-  readStamp(table.apart, place.firstOf(table.apartOf(id), lower));
 
 function sightedAt(places: place.Places, id: number, opener: boolean, rarities: Rarities): Sighted {
   const { table } = places;
@@ -118,7 +117,7 @@ function sightedAt(places: place.Places, id: number, opener: boolean, rarities: 
     sighting: {
       interfaceId: places.interfaceOf(id),
       isLayer3: (state & place.LAYER_3) !== 0,
-      directionOfA: place.directionOf(state, opener),
+      directionOfA: place.directionOf(words[ofA + place.FLAGS] ?? 0, words[ofB + place.FLAGS] ?? 0),
       path: places.pathOf(id),
       tunnelId: places.tunnelOf(id),
       vlan: places.vlanOf(id),
@@ -126,8 +125,8 @@ function sightedAt(places: place.Places, id: number, opener: boolean, rarities: 
       fromB: directionAt(places, id, !opener, rarities),
       endOfA: (words[ofA + place.NEXT] ?? 0) >>> 0,
       endOfB: (words[ofB + place.NEXT] ?? 0) >>> 0,
-      mssOfA: mssOf(words, ofA),
-      mssOfB: mssOf(words, ofB),
+      mssOfA: mssOf(words, ofA, ofB),
+      mssOfB: mssOf(words, ofB, ofA),
       synOfA: synOf(places, id, opener),
       synOfB: synOf(places, id, !opener),
     },
@@ -155,17 +154,15 @@ function directionAt(places: place.Places, id: number, lower: boolean, rarities:
     gap: gap ? { start: gap.start >>> 0, end: gap.end >>> 0, stamp: gap.stamp, last: { ...gap.last } } : null,
     keepalives: apart.words[rare + place.KEEPALIVES] ?? 0,
     ackedTo: flags & place.HAS_ACKED ? (words[at + place.ACKED] ?? 0) >>> 0 : null,
-    first: flags & place.SEEN ? firstOf(places, id, lower) : null,
+    first: flags & place.SEEN ? places.firstOf(id, lower) : null,
   };
 }
 
-function mssOf(words: Int32Array, at: number): number | null {
-  const flags = words[at + place.FLAGS] ?? 0;
-  return flags & place.MSS ? flags >>> HALF : null;
-}
+const mssOf = (words: Int32Array, at: number, other: number): number | null =>
+  (words[at + place.FLAGS] ?? 0) & place.MSS ? (words[other + place.FLAGS] ?? 0) >>> place.MSS_SHIFT : null;
 
 const synOf = (places: place.Places, id: number, lower: boolean): Stamp | null =>
-  flagsOf(places, id, lower) & place.SYN ? firstOf(places, id, lower) : null;
+  flagsOf(places, id, lower) & place.SYN ? places.firstOf(id, lower) : null;
 
 const fewestTunnels = (sightings: readonly TcpSighting[]): number =>
   sightings.reduce((least, { path }) => (path >>> 0 < least >>> 0 ? path : least), sightings[0]?.path ?? 0);

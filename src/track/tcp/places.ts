@@ -4,7 +4,7 @@ import type { QuotedPacket } from '../../wire/icmp.ts';
 import { isLayer3 } from '../../wire/layer3.ts';
 import type { Packet } from '../../wire/packet.ts';
 import { addressText, isFromLower, writeAddress } from '../flows.ts';
-import { BRIEF_WORDS, readBrief, STAMP_WORDS, type Stamp, writeBrief } from '../stamp.ts';
+import { BRIEF_WORDS, readBrief, type Stamp, writeBrief } from '../stamp.ts';
 import { NONE, Table } from '../table.ts';
 
 /*
@@ -42,23 +42,20 @@ const OWN_WORDS = COUNTERS + 2 * COUNTER_WORDS;
 /*
  * What few packets ask for stands apart:
  *
- *   first place of the connection 1 | next place 1 | state 1 | noted 1 | most octets of a segment 2 x 1 | path, tunnel and interface 3 | spare 1 |
- *   rare counters of the lower end 10 | of the upper end 10 | first packets 2 x 8
+ *   first place of the connection 1 | next place 1 | state 1 | noted 1 | path, tunnel and interface 3 | spare 1 | of the lower end 16 | of the upper end 16
  */
 const CONNECTION = 0;
 /** Plus one; 0: there is none. */
 const SIBLING = 1;
 export const STATE = 2;
 /** Its number among the places that are looked at for their MSS plus one; 0: it is not one of them. */
-export const NOTED = 3;
-const LIMITS = 4;
-const LIMIT_SHIFT = 16;
-const LIMIT_MASK = 0xffff;
-const WHERE = 6;
-const RARE = 10;
-const RARE_WORDS = 10;
-const FIRST = RARE + 2 * RARE_WORDS;
-const APART_WORDS = FIRST + 2 * STAMP_WORDS;
+export const NOTED_AS = 3;
+const WHERE = 4;
+const RARE = 8;
+const RARE_WORDS = 16;
+const APART_WORDS = RARE + 2 * RARE_WORDS;
+/** No MSS is larger. */
+const MOST_LIMIT = 0xffff;
 
 /* State: */
 /** The lower end opened it, or spoke first. */
@@ -66,11 +63,8 @@ export const OPENED_BY_LOWER = 1;
 /** The SYN was seen, of either end. */
 export const HAS_SYN = 2;
 export const LAYER_3 = 4;
-/** Two bits each: `Direction` of packets of the lower and of the upper end. */
-export const LOWER_DIRECTION_SHIFT = 3;
-export const UPPER_DIRECTION_SHIFT = 5;
 /** Of the first place: how many others there are. */
-const OTHERS_SHIFT = 7;
+const OTHERS_SHIFT = 3;
 
 /* Counters of one direction, from `countersOf` on. */
 /** Sequence number behind the highest octet that was sent. */
@@ -78,28 +72,35 @@ export const NEXT = 0;
 /** Highest acknowledgment of the other end. */
 export const ACKED = 1;
 export const PACKETS = 2;
-/** Flags below, and the MSS that the end offered above. */
+/** Flags below, and above them the MSS that the other end offered: so many octets a segment has at most, options of TCP included; 0: it is not known. */
 export const FLAGS = 3;
 /** Octets of the largest packet that was sent, and in the upper half of the largest that was acknowledged. */
 export const SIZES = 4;
 /** Its latest segment in `SentSegments`. */
 export const SEGMENT = 5;
-/** The window that the end offered last, by how many bits it is shifted (8 bits), and how often the end repeated its latest acknowledgment (8 bits). */
+/** The window that the end offered last, `OUT_OF_ORDER`, and how often the end repeated its latest acknowledgment (8 bits). */
 export const WINDOW = 6;
+/** Sequence numbers did not just go on: what is awaited may lie behind `NEXT`, or far before it. */
+export const OUT_OF_ORDER = 1 << 16;
 /** Octets of payload, but for those in `MORE_BYTES`. */
 const BYTES = 7;
 const MOST_BYTES = 2 ** 30;
 
-/* Rare counters of one direction, from `rareOf` on. */
+/* What is rare of one direction, from `rareOf` on. */
 /** A double: octets of payload. */
 const MORE_BYTES = 0;
-export const RETRANSMISSIONS = 2;
+/** Of the first packet: a double, when it came, and its brief stamp. */
+const FIRST_AT = 2;
+const FIRST = 4;
+export const RETRANSMISSIONS = 7;
 /** Sequence number of the SYN. */
-export const INITIAL = 3;
-export const KEEPALIVES = 4;
-export const UNHEARD = 5;
-/** Segments larger than all that was acknowledged, on their way: first and latest. Each: behind its last octet, and length and size. */
-export const CANDIDATES = 6;
+export const INITIAL = 8;
+export const KEEPALIVES = 9;
+export const UNHEARD = 10;
+/** So many octets a segment turned out to have at most, though the MSS allows more; 0: nothing is known of that. */
+export const LOWERED = 11;
+/** Segments larger than all that was acknowledged, on their way: first and latest. Each: behind its last octet, and length and size. Void without `AWAITED`. */
+export const CANDIDATES = 12;
 
 /* Flags of a direction. */
 export const SEEN = 1;
@@ -113,11 +114,19 @@ export const SYN = 32;
 export const FIN = 64;
 export const RST = 128;
 export const GAP = 256;
+/** The end's SYN offered an MSS: it stands with the other direction. */
 export const MSS = 512;
 /** There are candidates. */
 export const AWAITED = 1024;
 /** One of them is as large as the largest that was sent. */
 export const AWAITED_MOST = 2048;
+/** Two bits: `Direction` of its packets. */
+export const DIRECTION_SHIFT = 12;
+/* Flags of a place, which both of its directions have. */
+/** The connection was seen at other places, too. */
+export const SEVERAL = 1 << 14;
+/** It was looked at for its MSS. */
+export const NOTED = 1 << 15;
 export const MSS_SHIFT = 16;
 
 /**
@@ -143,7 +152,7 @@ export class Places {
       limit,
       idleSec,
       clock,
-      leave: (id) => this.letGo(this.connectionOf(id), id),
+      leave: (id) => this.leave(id),
     });
   }
 
@@ -187,9 +196,24 @@ export class Places {
     return (this.table.apart.words[this.table.apartOf(place) + SIBLING] ?? 0) - 1;
   }
 
-  /** The connection was seen at more places than one. */
-  hasSeveral(place: number): boolean {
-    return this.nextOf(this.connectionOf(place)) !== NONE;
+  /** Flags of both directions at a place. */
+  flagsOf(place: number): number {
+    const { words } = this.table;
+    const own = this.table.ownOf(place);
+    return (words[own + COUNTERS + FLAGS] ?? 0) | (words[own + COUNTERS + COUNTER_WORDS + FLAGS] ?? 0);
+  }
+
+  /** Sets flags of the direction whose counters begin at `at`. */
+  flagDirection(at: number, flags: number): void {
+    const { words } = this.table;
+    words[at + FLAGS] = (words[at + FLAGS] ?? 0) | flags;
+  }
+
+  /** Sets a flag that is the place's. */
+  flag(place: number, flag: number): void {
+    const { words } = this.table;
+    const own = this.table.ownOf(place);
+    for (let at = own + COUNTERS + FLAGS; at < own + OWN_WORDS; at += COUNTER_WORDS) words[at] = (words[at] ?? 0) | flag;
   }
 
   /** Connections between pairs of addresses (`a b`, in either order), the latest so many. Looks at all. */
@@ -291,6 +315,21 @@ export class Places {
     return more + (words[countersOf(this.table.ownOf(place), lower) + BYTES] ?? 0);
   }
 
+  /** Notes the packet as the first one of its direction. */
+  writeFirst(place: number, packet: Packet): void {
+    const { apart } = this.table;
+    const rare = rareOf(this.table.apartOf(place), this.fromLower);
+    apart.doubles[(rare + FIRST_AT) >> 1] = packet.at;
+    writeBrief(apart.words, rare + FIRST, packet);
+  }
+
+  /** The first packet of a direction that was seen. Allocates. */
+  firstOf(place: number, lower: boolean): Stamp {
+    const { apart } = this.table;
+    const rare = rareOf(this.table.apartOf(place), lower);
+    return readBrief(apart.words, rare + FIRST, apart.doubles[(rare + FIRST_AT) >> 1] ?? 0);
+  }
+
   /** Counts octets of payload of the direction whose counters begin at `at`. */
   addBytes(place: number, at: number, length: number): void {
     const { words, apart } = this.table;
@@ -302,6 +341,14 @@ export class Places {
     const more = (rareOf(this.table.apartOf(place), this.fromLower) + MORE_BYTES) >> 1;
     apart.doubles[more] = (apart.doubles[more] ?? 0) + bytes;
     words[at + BYTES] = 0;
+  }
+
+  /** Segments of an end have no more than so many octets at a place, though its MSS allows more. */
+  lowerLimit(place: number, lower: boolean, most: number): void {
+    const { words } = this.table.apart;
+    const at = rareOf(this.table.apartOf(place), lower) + LOWERED;
+    const known = words[at] ?? 0;
+    if (most > 0 && most <= MOST_LIMIT && (known === 0 || most < known)) words[at] = most;
   }
 
   /** Whether the first place of a connection is that of the packet. */
@@ -352,6 +399,8 @@ export class Places {
       words[apart + SIBLING] = words[first + SIBLING] ?? 0;
       words[first + SIBLING] = id + 1;
       words[first + STATE] = (words[first + STATE] ?? 0) + (1 << OTHERS_SHIFT);
+      this.flag(home, SEVERAL);
+      this.flag(id, SEVERAL);
     }
     writeWhere(words, apart + WHERE, packet);
     words[apart + STATE] = (this.fromLower ? OPENED_BY_LOWER : 0) | (packet.depth === 0 && isLayer3(packet) ? LAYER_3 : 0);
@@ -371,6 +420,12 @@ export class Places {
     return this.table.find() === home;
   }
 
+  /** The place leaves the table, and with it all others of its connection. Most connections have one: there is nothing to look up. */
+  private leave(place: number): void {
+    if (this.flagsOf(place) & SEVERAL) this.letGo(this.connectionOf(place), place);
+    else this.closed(place);
+  }
+
   /** @param leaving a place that leaves the table anyway */
   private letGo(connection: number, leaving: number): void {
     const { table } = this;
@@ -387,27 +442,14 @@ const scratch = new Int32Array(4);
 
 /** Where an end's words begin, counted from a place's own ones. */
 export const countersOf = (own: number, lower: boolean): number => own + COUNTERS + (lower ? 0 : COUNTER_WORDS);
-/* The same among those that stand apart. */
+/** The same among those that stand apart. */
 export const rareOf = (apart: number, lower: boolean): number => apart + RARE + (lower ? 0 : RARE_WORDS);
-export const firstOf = (apart: number, lower: boolean): number => apart + FIRST + (lower ? 0 : STAMP_WORDS);
-/**
- * The word that says how many octets a segment of that end has at most, options of TCP included: the MSS of the other end, and above it what turned out to
- * be less; each 0 where it is not known.
- */
-export const limitOf = (apart: number, lower: boolean): number => apart + LIMITS + (lower ? 0 : 1);
 
-/** Segments of an end have no more than so many octets, though its MSS allows more: `at` is that of `limitOf`. */
-export function lowerLimit(words: Int32Array, at: number, most: number): void {
-  const limits = words[at] ?? 0;
-  const known = limits >>> LIMIT_SHIFT;
-  if (most > 0 && most <= LIMIT_MASK && (known === 0 || most < known)) words[at] = (limits & LIMIT_MASK) | (most << LIMIT_SHIFT);
-}
-
-/** `Direction` of packets of an end at a place, by its state; of what passed only from the other end it is the opposite one. */
-export function directionOf(state: number, lower: boolean): number {
-  const own = (state >> (lower ? LOWER_DIRECTION_SHIFT : UPPER_DIRECTION_SHIFT)) & 3;
+/** `Direction` of packets of an end at a place, by the flags of its direction and those of the other one: of what passed only from there it is the opposite. */
+export function directionOf(flags: number, others: number): number {
+  const own = (flags >> DIRECTION_SHIFT) & 3;
   if (own !== Direction.Unknown) return own;
-  const other = (state >> (lower ? UPPER_DIRECTION_SHIFT : LOWER_DIRECTION_SHIFT)) & 3;
+  const other = (others >> DIRECTION_SHIFT) & 3;
   return other === Direction.Unknown ? Direction.Unknown : other === Direction.In ? Direction.Out : Direction.In;
 }
 

@@ -105,8 +105,6 @@ export class TooBigErrors {
   /** From now on what offload leaves together is of smaller segments than the MSS allows. */
   private lowerLimits(connection: number, lower: boolean, most: number): void {
     const { places } = this;
-    for (let id = connection; id !== NONE; id = places.nextOf(id)) {
-      place.lowerLimit(places.table.apart.words, place.limitOf(places.table.apartOf(id), lower), most);
-    }
+    for (let id = connection; id !== NONE; id = places.nextOf(id)) places.lowerLimit(id, lower, most);
   }
 }

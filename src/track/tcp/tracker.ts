@@ -1,15 +1,15 @@
-import { Direction } from '../../frame.ts';
 import type { QuotedPacket } from '../../wire/icmp.ts';
 import type { Packet } from '../../wire/packet.ts';
-import { acknowledgmentOf, eachSackBlock, sequenceOf, TcpFlag, tcpMss, tcpWindowScale, windowOf } from '../../wire/tcp.ts';
+import { acknowledgmentOf, sequenceOf, TcpFlag, tcpMss, windowOf } from '../../wire/tcp.ts';
 import { BoundedMap } from '../bounded-map.ts';
-import { overwriteStamp, stampOf, writeStamp } from '../stamp.ts';
+import { overwriteStamp, stampOf } from '../stamp.ts';
 import { NONE } from '../table.ts';
-import { arrived, awaitAck, isAnyAwaited, lowerCandidates } from './candidates.ts';
+import { lowerCandidates } from './candidates.ts';
 import type { TcpConnection } from './connection.ts';
 import { connectionOf, type Gap } from './connection-view.ts';
 import { LatestPlaces } from './latest-places.ts';
 import * as place from './places.ts';
+import { isLargestOnItsWay, SegmentSizes } from './segment-sizes.ts';
 import { NO_SEGMENT, SentSegments } from './sent-segments.ts';
 import { StuckSegments } from './stuck-segments.ts';
 import { TooBigErrors } from './too-big.ts';
@@ -38,13 +38,12 @@ const DUPLICATE_ACKS = 3;
 const MOST_LOOKED_THROUGH = 256;
 
 const TCP_HEADER = 20;
-/** A frame of a card is no larger; where no MSS is known, what is larger was put together by the card. */
-const ETHERNET_MTU = 1500;
 const SIZE_MASK = 0xffff;
-const FLAG_BITS = 16;
+const HALF = 16;
+/** Of the word `FLAGS`. */
+const FLAGS_MASK = 0xffff;
 /** Of the word `WINDOW`. */
-const SCALE_SHIFT = 16;
-const SCALE_MASK = 0xff0000;
+const WINDOW_MASK = 0xffff;
 const REPEATED_ACKS_SHIFT = 24;
 const MOST_REPEATED_ACKS = 255;
 const MOST_KEEPALIVES = 255;
@@ -53,6 +52,8 @@ const LEAST_WITH_SACK = 32;
 /** An acknowledgment is late where it is further back than any window. */
 const MOST_WINDOW = 2 ** 30;
 const MOST_COUNTED = 2 ** 31 - 1;
+/** Flags of packets of which there are few, but for ACK, which nearly all have. */
+const TURNING_FLAGS = TcpFlag.Syn | TcpFlag.Fin | TcpFlag.Rst;
 
 export interface TcpEvents {
   /** A connection is over, or idle for long. */
@@ -66,6 +67,7 @@ export interface TcpEvents {
 export class TcpTracker {
   private readonly places: place.Places;
   private readonly sent = new SentSegments();
+  private readonly sizes: SegmentSizes;
   private readonly stuck: StuckSegments;
   private readonly errors: TooBigErrors;
   /** Of answered connections whose SYN passed in a tunnel, on an interface without link-layer addresses, or at a second place. */
@@ -80,13 +82,21 @@ export class TcpTracker {
   private forgotten = 0;
   private isOver = false;
   private readonly events: TcpEvents;
+  /** The connection that is being closed, and its record as soon as somebody asks for it. */
+  private closing = NONE;
+  private made: TcpConnection | undefined;
+  private readonly make = (): TcpConnection => {
+    this.made ??= this.viewOf(this.closing);
+    return this.made;
+  };
 
   constructor(clock: Packet, events: TcpEvents) {
     this.events = events;
     this.places = new place.Places(clock, MOST_PLACES, IDLE_SEC, (connection) => this.close(connection));
+    this.sizes = new SegmentSizes(this.places, this.sent);
     this.errors = new TooBigErrors(this.places);
     this.stuck = new StuckSegments(this.sent, MOST_STUCK);
-    this.noted = new LatestPlaces(this.places.table, place.NOTED, MOST_NOTED);
+    this.noted = new LatestPlaces(this.places.table, place.NOTED_AS, MOST_NOTED);
   }
 
   get size(): number {
@@ -120,36 +130,48 @@ export class TcpTracker {
     return [...this.beside, ...going];
   }
 
-  /** A packet with a TCP header. */
+  /**
+   * A packet with a TCP header. What most packets are, data or an acknowledgment of a connection that goes on, is told by one test of flags: it asks for no
+   * more than the place's own words.
+   */
   observe(packet: Packet): void {
     if (packet.joined || packet.fragmentOffset > 0) return;
     const { places } = this;
-    if ((packet.tcpFlags & (TcpFlag.Syn | TcpFlag.Ack)) === TcpFlag.Syn) this.closeFormer(packet);
+    const { tcpFlags, payloadLength } = packet;
+    if ((tcpFlags & (TcpFlag.Syn | TcpFlag.Ack)) === TcpFlag.Syn) this.closeFormer(packet);
     const id = places.take(packet);
     if (id === NONE) return;
     const { table, fromLower } = places;
     const { words } = table;
     const own = table.ownOf(id);
     const at = place.countersOf(own, fromLower);
+    const other = place.countersOf(own, !fromLower);
     const seq = sequenceOf(packet);
     const flags = words[at + place.FLAGS] ?? 0;
-    if ((flags & place.SEEN) === 0) this.begin(packet, id, at, seq);
-    else if (flags & place.GAP) this.goOn(packet, id);
     const packets = words[at + place.PACKETS] ?? 0;
     if (packets < MOST_COUNTED) words[at + place.PACKETS] = packets + 1;
+    if ((flags & place.SEEN) === 0) this.begin(packet, id, at, seq);
+    else if (flags & place.GAP) this.goOn(packet, id);
+    if (tcpFlags & TURNING_FLAGS) this.turn(packet, id, at, other, seq);
+    else if (payloadLength > 0) this.send(packet, id, at, other, seq);
+    else if (seq !== words[at + place.NEXT]) this.sendNothing(packet, id, at, seq);
+    if ((tcpFlags & (TcpFlag.Ack | TcpFlag.Rst)) !== TcpFlag.Ack) return;
+    this.acknowledge(packet, id, at, other);
+    // Read anew: none of what was done before sets it for the other end.
+    if (((words[other + place.FLAGS] ?? 0) & (place.SEEN | place.SEVERAL)) === place.SEVERAL) this.acknowledgeElsewhere(packet, id);
+  }
+
+  /** A SYN, a FIN or an RST. */
+  private turn(packet: Packet, id: number, at: number, other: number, seq: number): void {
+    const { places } = this;
     const { tcpFlags, payloadLength } = packet;
     // A SYN may have data (RFC 7413), an RST a text that says why (RFC 9293 section 3.5.3).
     if (payloadLength > 0 && tcpFlags & (TcpFlag.Syn | TcpFlag.Rst)) places.addBytes(id, at, payloadLength);
-    if (tcpFlags & TcpFlag.Syn) this.observeSyn(packet, id, at, seq);
-    else if (tcpFlags & TcpFlag.Rst) words[at + place.FLAGS] = (words[at + place.FLAGS] ?? 0) | place.RST;
-    else if (payloadLength > 0) this.send(packet, id, own, at, seq);
+    if (tcpFlags & TcpFlag.Syn) this.observeSyn(packet, id, at, other, seq);
+    else if (tcpFlags & TcpFlag.Rst) this.places.flagDirection(at, place.RST);
+    else if (payloadLength > 0) this.send(packet, id, at, other, seq);
     else this.sendNothing(packet, id, at, seq);
     if (tcpFlags & TcpFlag.Fin) this.end(packet, id, at, seq);
-    if ((tcpFlags & (TcpFlag.Ack | TcpFlag.Rst)) === TcpFlag.Ack) {
-      this.acknowledge(packet, id, own, at);
-      const back = words[place.countersOf(own, !fromLower) + place.FLAGS] ?? 0;
-      if ((back & place.SEEN) === 0 && places.hasSeveral(id)) this.acknowledgeElsewhere(packet, id);
-    }
   }
 
   /** An ICMP error that quotes a TCP segment. */
@@ -163,7 +185,11 @@ export class TcpTracker {
 
   /** What is told at the end is no less than what was known before. */
   finish(): void {
-    const troubled = this.list.filter(({ sightings }) =>
+    const open = new Set<number>();
+    for (const key of this.stuck.found()) open.add(this.places.connectionOf(key >> 1));
+    for (const key of this.gaps.keys()) open.add(this.places.connectionOf(key >> 1));
+    const going = [...open].map((connection) => this.viewOf(connection));
+    const troubled = [...this.troubled, ...this.quiet, ...going].filter(({ sightings }) =>
       sightings.some(({ fromA, fromB }) => fromA.stuck ?? fromB.stuck ?? fromA.gap ?? fromB.gap),
     );
     if (troubled.length > 0) this.beside = this.between(new Set(troubled.map(({ a, b }) => `${a.ip} ${b.ip}`)));
@@ -200,15 +226,10 @@ export class TcpTracker {
 
   /** The first packet of its direction at its place. */
   private begin(packet: Packet, id: number, at: number, seq: number): void {
-    const { table, fromLower } = this.places;
-    const { words, apart } = table;
-    const rest = table.apartOf(id);
-    words[at + place.FLAGS] = (words[at + place.FLAGS] ?? 0) | place.SEEN;
-    words[at + place.NEXT] = seq;
-    writeStamp(apart, place.firstOf(rest, fromLower), packet);
-    if (packet.direction === Direction.Unknown) return;
-    const shift = fromLower ? place.LOWER_DIRECTION_SHIFT : place.UPPER_DIRECTION_SHIFT;
-    apart.words[rest + place.STATE] = (apart.words[rest + place.STATE] ?? 0) | (packet.direction << shift);
+    const { places } = this;
+    this.places.flagDirection(at, place.SEEN | (packet.direction << place.DIRECTION_SHIFT));
+    places.table.words[at + place.NEXT] = seq;
+    places.writeFirst(id, packet);
   }
 
   /** A packet of a direction in which octets are missing. */
@@ -217,23 +238,25 @@ export class TcpTracker {
     if (gap) overwriteStamp(gap.last, packet);
   }
 
-  private observeSyn(packet: Packet, id: number, at: number, seq: number): void {
-    const { table, fromLower } = this.places;
+  private observeSyn(packet: Packet, id: number, at: number, other: number, seq: number): void {
+    const { places } = this;
+    const { table, fromLower } = places;
     const { words, apart } = table;
     const flags = words[at + place.FLAGS] ?? 0;
     if (flags & place.SYN) {
       this.countUnheard(id, at, (seq + 1) | 0);
       return;
     }
-    const rest = table.apartOf(id);
     const mss = tcpMss(packet);
-    words[at + place.FLAGS] = flags | place.SYN | (mss === undefined ? 0 : place.MSS | (mss << FLAG_BITS));
+    words[at + place.FLAGS] = flags | place.SYN | (mss === undefined ? 0 : place.MSS);
+    words[other + place.FLAGS] = ((words[other + place.FLAGS] ?? 0) & FLAGS_MASK) | ((mss ?? 0) << place.MSS_SHIFT);
     words[at + place.NEXT] = (seq + 1) | 0;
-    words[at + place.WINDOW] = (tcpWindowScale(packet) + 1) << SCALE_SHIFT;
+    words[at + place.WINDOW] = flags & place.AWAITED ? place.OUT_OF_ORDER : 0;
+    const rest = table.apartOf(id);
     apart.words[place.rareOf(rest, fromLower) + place.INITIAL] = seq;
-    apart.words[place.limitOf(rest, !fromLower)] = mss ?? 0;
+    apart.words[place.rareOf(rest, !fromLower) + place.LOWERED] = 0;
     // The first packet of its end, or one that says more than what came before it.
-    writeStamp(apart, place.firstOf(rest, fromLower), packet);
+    places.writeFirst(id, packet);
     const isAnswer = (packet.tcpFlags & TcpFlag.Ack) !== 0;
     const state = apart.words[rest + place.STATE] ?? 0;
     const isOpenedByLower = fromLower !== isAnswer;
@@ -246,7 +269,9 @@ export class TcpTracker {
     const { places } = this;
     const { apart } = places.table;
     const isLayer3 = ((apart.words[places.table.apartOf(id) + place.STATE] ?? 0) & place.LAYER_3) !== 0;
-    if (isLayer3 || places.hasSeveral(id) || places.isInner(id)) this.noted.add(id);
+    if (!isLayer3 && !places.isInner(id) && (places.flagsOf(id) & place.SEVERAL) === 0) return;
+    this.noted.add(id);
+    places.flag(id, place.NOTED);
   }
 
   /** A packet without payload: an acknowledgment, a keepalive, or one that shows that octets before it did not pass. */
@@ -260,7 +285,7 @@ export class TcpTracker {
   /** The FIN takes a sequence number. */
   private end({ payloadLength }: Packet, id: number, at: number, seq: number): void {
     const { words } = this.places.table;
-    words[at + place.FLAGS] = (words[at + place.FLAGS] ?? 0) | place.FIN;
+    this.places.flagDirection(at, place.FIN);
     const end = (seq + payloadLength + 1) | 0;
     if (payloadLength === 0) this.countUnheard(id, at, end);
     if (((end - (words[at + place.NEXT] ?? 0)) | 0) > 0) words[at + place.NEXT] = end;
@@ -283,13 +308,13 @@ export class TcpTracker {
   }
 
   /** A segment with payload. */
-  private send(packet: Packet, id: number, own: number, at: number, seq: number): void {
+  private send(packet: Packet, id: number, at: number, other: number, seq: number): void {
     const { words } = this.places.table;
     const { payloadLength } = packet;
     this.places.addBytes(id, at, payloadLength);
     const ahead = (seq - (words[at + place.NEXT] ?? 0)) | 0;
     if (ahead < 0) {
-      this.sendAgain(packet, id, own, at, seq, ahead);
+      this.sendAgain(packet, id, at, other, seq, ahead);
       return;
     }
     if (ahead > 0) this.jump(packet, id, at, seq);
@@ -304,44 +329,18 @@ export class TcpTracker {
     const flags = words[at + place.FLAGS] ?? 0;
     let size = packet.payloadAt + packet.payloadLength - packet.ipAt;
     // What is no larger than what arrived before, or than what is awaited, tells nothing.
-    if (size > sizes >>> FLAG_BITS && (size > (sizes & SIZE_MASK) || (flags & place.AWAITED_MOST) === 0)) {
-      size = this.sizeOf(packet, id, at);
-      this.observeSize(packet, id, at, seq, size);
+    if (size > sizes >>> HALF && (size > (sizes & SIZE_MASK) || (flags & place.AWAITED_MOST) === 0)) {
+      size = this.sizes.sizeOf(packet, id, at);
+      this.sizes.observe(packet, id, at, seq, size);
     }
-    if (!packet.dontFragment && packet.version === 4) words[at + place.FLAGS] = (words[at + place.FLAGS] ?? 0) | place.FRAGMENTABLE;
+    if (!packet.dontFragment && packet.version === 4 && (flags & place.FRAGMENTABLE) === 0)
+      this.places.flagDirection(at, place.FRAGMENTABLE);
     words[at + place.SEGMENT] = this.sent.add(packet, seq, size, isRepeated, words[at + place.SEGMENT] ?? NO_SEGMENT);
     return size;
   }
 
-  private observeSize(packet: Packet, id: number, at: number, seq: number, size: number): void {
-    const { words } = this.places.table;
-    const sizes = words[at + place.SIZES] ?? 0;
-    if (size > (sizes & SIZE_MASK)) words[at + place.SIZES] = (sizes & ~SIZE_MASK) | size;
-    if (size <= sizes >>> FLAG_BITS) return;
-    const { table, fromLower } = this.places;
-    const candidates = place.rareOf(table.apartOf(id), fromLower) + place.CANDIDATES;
-    const isAwaited = awaitAck(table.apart.words, candidates, seq, size, size - (packet.payloadAt - packet.ipAt));
-    const isMost = isAwaited && size >= (sizes & SIZE_MASK);
-    words[at + place.FLAGS] = (words[at + place.FLAGS] ?? 0) | place.AWAITED | (isMost ? place.AWAITED_MOST : 0);
-  }
-
-  /** Octets of the IP packet as it is on the wire: with segmentation offload a frame is split by the MSS later, or was put together of such pieces. */
-  private sizeOf({ payloadAt, payloadLength, ipAt, transportAt }: Packet, id: number, at: number): number {
-    const { table, fromLower } = this.places;
-    const { words, apart } = table;
-    const limits = apart.words[place.limitOf(table.apartOf(id), fromLower)] ?? 0;
-    const size = payloadAt + payloadLength - ipAt;
-    const headers = transportAt - ipAt + TCP_HEADER;
-    const mss = limits & SIZE_MASK;
-    const most = mss > 0 ? Math.min(headers + mss, SIZE_MASK) : ETHERNET_MTU;
-    if (size <= most) return size;
-    words[at + place.FLAGS] = (words[at + place.FLAGS] ?? 0) | place.OFFLOADED;
-    const lowered = limits >>> FLAG_BITS;
-    return Math.max(lowered > 0 ? Math.min(headers + lowered, most) : most, payloadAt - ipAt + 1);
-  }
-
   /** A segment whose first octet is older than the latest one: sent again, sighted again, overtaken, or a keepalive. */
-  private sendAgain(packet: Packet, id: number, own: number, at: number, seq: number, ahead: number): void {
+  private sendAgain(packet: Packet, id: number, at: number, other: number, seq: number, ahead: number): void {
     const { table, fromLower } = this.places;
     const { words } = table;
     const flags = words[at + place.FLAGS] ?? 0;
@@ -351,7 +350,7 @@ export class TcpTracker {
       this.countKeepalive(id);
       return;
     }
-    const isRepeated = this.isRepeated(packet, own, at, seq);
+    const isRepeated = this.isRepeated(packet, at, other, seq);
     this.fill(id, at, seq, end);
     if (((end - (words[at + place.NEXT] ?? 0)) | 0) > 0) words[at + place.NEXT] = end;
     if (!isRepeated) return;
@@ -360,37 +359,37 @@ export class TcpTracker {
     const rareAt = place.rareOf(table.apartOf(id), fromLower);
     rare[rareAt + place.RETRANSMISSIONS] = (rare[rareAt + place.RETRANSMISSIONS] ?? 0) + 1;
     const before = words[at + place.SEGMENT] ?? NO_SEGMENT;
-    lowerCandidates(rare, rareAt + place.CANDIDATES, seq, end, this.sizeOf(packet, id, at));
+    lowerCandidates(rare, rareAt + place.CANDIDATES, seq, end, this.sizes.sizeOf(packet, id, at));
     words[at + place.FLAGS] = (words[at + place.FLAGS] ?? 0) & ~place.AWAITED_MOST;
+    words[at + place.WINDOW] = (words[at + place.WINDOW] ?? 0) | place.OUT_OF_ORDER;
     const size = this.remember(packet, id, at, seq, true);
     // At the left edge: what is acknowledged ends here. Without acknowledgments each is taken for the edge.
     const isAtEdge = (flags & place.HAS_ACKED) === 0 || (((acked - seq) | 0) >= 0 && ((end - acked) | 0) > 0);
     if (!isAtEdge) return;
-    words[at + place.FLAGS] = (words[at + place.FLAGS] ?? 0) | place.STUCK;
+    this.places.flagDirection(at, place.STUCK);
     // Before its first acknowledgment the receiver's window is not known.
-    const isClosed = (flags & place.HAS_ACKED) !== 0 && isWindowClosed(words, place.countersOf(own, !fromLower));
+    const isClosed = (flags & place.HAS_ACKED) !== 0 && isWindowClosed(words, other);
     const length = size - (packet.payloadAt - packet.ipAt);
     const isTaken = this.stuck.repeat(keyOf(id, fromLower), packet, seq, Math.min(length, packet.payloadLength), size, before, isClosed);
     if (!isTaken && (flags & place.STUCK) === 0) this.forgotten++;
   }
 
   /** Whether a segment with octets that were sighted before was sent again: not a copy, nor one that was overtaken on its way. */
-  private isRepeated(packet: Packet, own: number, at: number, seq: number): boolean {
+  private isRepeated(packet: Packet, at: number, other: number, seq: number): boolean {
     const { sent } = this;
-    const { table, fromLower } = this.places;
-    const { words } = table;
+    const { words } = this.places.table;
     const before = words[at + place.SEGMENT] ?? NO_SEGMENT;
     if (!sent.has(before)) return true;
     const since = packet.at - sent.atOf(before);
     const latest = sent.identOf(before);
     if (packet.version === 4 && packet.ident !== 0 && latest !== 0) {
-      const later = ((packet.ident - latest) << FLAG_BITS) >> FLAG_BITS;
+      const later = ((packet.ident - latest) << HALF) >> HALF;
       if (later > 0 && later < NEAR_IDENTS) return true;
       if (later <= 0 && later > -NEAR_IDENTS && since < COPY_SEC) return false;
     }
     if (since >= OVERTAKEN_SEC) return true;
     if (sent.ttlOf(before) !== packet.ttl) return false;
-    const repeatedAcks = (words[place.countersOf(own, !fromLower) + place.WINDOW] ?? 0) >>> REPEATED_ACKS_SHIFT;
+    const repeatedAcks = (words[other + place.WINDOW] ?? 0) >>> REPEATED_ACKS_SHIFT;
     if (repeatedAcks >= DUPLICATE_ACKS) return true;
     return this.wasSentBefore(packet, before, seq);
   }
@@ -414,6 +413,7 @@ export class TcpTracker {
       words[at + place.FLAGS] = flags | place.GAP;
       this.gaps.set(keyOf(id, fromLower), { start: words[at + place.NEXT] ?? 0, end: seq, stamp: stampOf(packet), last: stampOf(packet) });
     }
+    words[at + place.WINDOW] = (words[at + place.WINDOW] ?? 0) | place.OUT_OF_ORDER;
     words[at + place.NEXT] = seq;
   }
 
@@ -433,10 +433,8 @@ export class TcpTracker {
   }
 
   /** The packet's acknowledgment, which is about what the other end sent. */
-  private acknowledge(packet: Packet, id: number, own: number, at: number): void {
-    const { table, fromLower } = this.places;
-    const { words } = table;
-    const other = place.countersOf(own, !fromLower);
+  private acknowledge(packet: Packet, id: number, at: number, other: number): void {
+    const { words } = this.places.table;
     const flags = words[other + place.FLAGS] ?? 0;
     const ack = acknowledgmentOf(packet);
     const window = windowOf(packet);
@@ -447,46 +445,32 @@ export class TcpTracker {
       repeated = 0;
       words[other + place.ACKED] = ack;
       if ((flags & place.HAS_ACKED) === 0) words[other + place.FLAGS] = flags | place.HAS_ACKED;
-      if (flags & place.AWAITED) this.settle(id, other, ack);
+      if (flags & place.AWAITED) this.sizes.settle(id, other, ack);
       if (flags & (place.GAP | place.STUCK)) this.advance(packet, id, other, ack);
-    } else if (progress === 0 && packet.payloadLength === 0 && window === (before & SIZE_MASK) && words[other + place.NEXT] !== ack) {
+    } else if (progress === 0 && packet.payloadLength === 0 && window === (before & WINDOW_MASK) && words[other + place.NEXT] !== ack) {
       if (repeated < MOST_REPEATED_ACKS) repeated++;
-      const large = words[other + place.SIZES] ?? 0;
-      if ((large & SIZE_MASK) > large >>> FLAG_BITS) this.stuck.ask(keyOf(id, !fromLower), packet, ack);
+      if (isLargestOnItsWay(words, other)) this.stuck.ask(keyOf(id, !this.places.fromLower), packet, ack);
     }
-    words[at + place.WINDOW] = (before & SCALE_MASK) | window | (repeated << REPEATED_ACKS_SHIFT);
-    const sizes = words[other + place.SIZES] ?? 0;
-    if ((sizes & SIZE_MASK) > sizes >>> FLAG_BITS && packet.payloadAt - packet.transportAt >= LEAST_WITH_SACK)
-      this.observeSack(packet, words, other);
-    if (flags & place.STUCK && progress <= 0) this.stuck.live(keyOf(id, !fromLower), packet, window === 0);
+    words[at + place.WINDOW] = (before & place.OUT_OF_ORDER) | window | (repeated << REPEATED_ACKS_SHIFT);
+    if (packet.payloadAt - packet.transportAt >= LEAST_WITH_SACK && isLargestOnItsWay(words, other)) this.sizes.observeSack(packet, other);
+    if (flags & place.STUCK && progress <= 0) this.stuck.live(keyOf(id, !this.places.fromLower), packet, window === 0);
   }
 
   /** The packet is at a place that the other direction does not pass: it acknowledges what passes at one that this direction does not. */
   private acknowledgeElsewhere(packet: Packet, id: number): void {
     const { places } = this;
-    for (const half of places.otherHalvesOf(id, places.fromLower)) {
+    const { fromLower } = places;
+    for (const half of places.otherHalvesOf(id, fromLower)) {
       const own = places.table.ownOf(half);
-      this.acknowledge(packet, half, own, place.countersOf(own, places.fromLower));
+      this.acknowledge(packet, half, place.countersOf(own, fromLower), place.countersOf(own, !fromLower));
     }
-  }
-
-  /** Segments on their way arrived: their sizes pass. */
-  private settle(id: number, other: number, ack: number): void {
-    const { table, fromLower } = this.places;
-    const { words, apart } = table;
-    const candidates = place.rareOf(table.apartOf(id), !fromLower) + place.CANDIDATES;
-    const sizes = words[other + place.SIZES] ?? 0;
-    const largest = arrived(apart.words, candidates, ack);
-    if (largest === 0) return;
-    words[other + place.SIZES] = (sizes & SIZE_MASK) | (Math.max(sizes >>> FLAG_BITS, largest) << FLAG_BITS);
-    const over = isAnyAwaited(apart.words, candidates) ? place.AWAITED_MOST : place.AWAITED | place.AWAITED_MOST;
-    words[other + place.FLAGS] = (words[other + place.FLAGS] ?? 0) & ~over;
   }
 
   /** What was missing, or repeated, is acknowledged. */
   private advance(packet: Packet, id: number, other: number, ack: number): void {
-    const { table, fromLower } = this.places;
-    const { words } = table;
+    const { places } = this;
+    const { fromLower } = places;
+    const { words } = places.table;
     const flags = words[other + place.FLAGS] ?? 0;
     const key = keyOf(id, !fromLower);
     let left = flags;
@@ -499,29 +483,9 @@ export class TcpTracker {
       if (!this.stuck.acknowledge(key, packet, ack)) left &= ~place.STUCK;
       // Linux goes on with what got through (`tcp_mtu_probing`).
       const passed = this.stuck.of(key)?.acked?.size;
-      if (passed !== undefined)
-        place.lowerLimit(
-          table.apart.words,
-          place.limitOf(table.apartOf(id), !fromLower),
-          passed - (packet.transportAt - packet.ipAt) - TCP_HEADER,
-        );
+      if (passed !== undefined) places.lowerLimit(id, !fromLower, passed - (packet.transportAt - packet.ipAt) - TCP_HEADER);
     }
     words[other + place.FLAGS] = left;
-  }
-
-  /** Segments that arrived behind a gap (RFC 2018): their sizes pass. */
-  private observeSack(packet: Packet, words: Int32Array, other: number): void {
-    const { sent } = this;
-    const acked = words[other + place.ACKED] ?? 0;
-    const latest = words[other + place.SEGMENT] ?? NO_SEGMENT;
-    if (!sent.has(latest)) return;
-    let largest = 0;
-    eachSackBlock(packet, (left, right) => {
-      // Behind what is acknowledged; before it, it tells of octets that came twice (RFC 2883).
-      if (((left - acked) | 0) > 0) largest = Math.max(largest, sent.largestWithin(latest, left, right));
-    });
-    const sizes = words[other + place.SIZES] ?? 0;
-    if (largest > sizes >>> FLAG_BITS) words[other + place.SIZES] = (sizes & SIZE_MASK) | (largest << FLAG_BITS);
   }
 
   private viewOf(connection: number): TcpConnection {
@@ -531,16 +495,13 @@ export class TcpTracker {
     });
   }
 
-  /** The connection is over. */
+  /** The connection is over. Most are plain: they are counted, and nothing but their own words is looked at. */
   private close(connection: number): void {
     const { places, errors, noted } = this;
-    let made: TcpConnection | undefined;
-    const make = (): TcpConnection => {
-      made ??= this.viewOf(connection);
-      return made;
-    };
-    this.events.connection(make);
-    const isPlain = places.nextOf(connection) === NONE && !noted.has(connection) && !this.isTroubled(connection);
+    this.closing = connection;
+    this.made = undefined;
+    this.events.connection(this.make);
+    const isPlain = (places.flagsOf(connection) & (place.STUCK | place.GAP | place.SEVERAL | place.NOTED)) === 0;
     if (isPlain && !errors.has(connection)) return;
     let isTroubled = errors.has(connection);
     let isOfInterest = false;
@@ -548,17 +509,13 @@ export class TcpTracker {
       isOfInterest ||= noted.has(id) || this.hasGap(id);
       isTroubled ||= this.hasStuck(id);
     }
-    if (isTroubled) this.keep(this.troubled, make(), MOST_TROUBLED);
-    else if (isOfInterest) this.keep(this.quiet, make(), MOST_QUIET);
+    if (isTroubled) this.keep(this.troubled, this.make(), MOST_TROUBLED);
+    else if (isOfInterest) this.keep(this.quiet, this.make(), MOST_QUIET);
     errors.delete(connection);
     for (let id = connection; id !== NONE; id = places.nextOf(id)) {
       noted.remove(id);
       this.forget(id);
     }
-  }
-
-  private isTroubled(id: number): boolean {
-    return ((this.flagsOf(id, true) | this.flagsOf(id, false)) & (place.STUCK | place.GAP)) !== 0;
   }
 
   private hasStuck(id: number): boolean {
