@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { UNKNOWN_INTERFACE } from '../../src/frame.ts';
 import { BRIEF_WORDS, readBrief, writeBrief } from '../../src/track/stamp.ts';
 import { NONE, Table } from '../../src/track/table.ts';
-import { countersOf, Places } from '../../src/track/tcp/places.ts';
+import { countersOf, Places, SEVERAL } from '../../src/track/tcp/places.ts';
 import { Packet } from '../../src/wire/packet.ts';
 
 /* Keys of two lengths, words that stand apart, and what is packed tightly. */
@@ -78,5 +78,28 @@ describe('octets of a connection', () => {
     const id = places.take(packet);
     for (let i = 0; i < 9; i++) places.addBytes(id, countersOf(places.table.ownOf(id), places.fromLower), 2 ** 29 + i);
     expect([places.bytesOf(id, true), places.bytesOf(id, false)]).toEqual([9 * 2 ** 29 + 36, 0]);
+  });
+});
+
+describe('places of a connection', () => {
+  it('leave together, also where one of them is found idle for too long while the first one is in use', () => {
+    const packet = packetOf({ src4: 1, dst4: 2, sourcePort: 3, destinationPort: 4 });
+    const closed: number[] = [];
+    const places = new Places(packet, 16, 600, (connection) => closed.push(connection));
+    const seenAt = (interfaceId: number, at: number): number => {
+      Object.assign(packet, { interfaceId, at });
+      return places.take(packet);
+    };
+    const first = seenAt(0, 0);
+    const second = seenAt(1, 0);
+    expect([places.connectionOf(second), places.flagsOf(first) & SEVERAL]).toEqual([first, SEVERAL]);
+    seenAt(0, 400);
+    expect(closed).toEqual([]);
+    const begun = seenAt(1, 700);
+    expect([closed, places.connectionOf(begun), places.nextOf(begun), places.table.size]).toEqual([[first], begun, NONE, 1]);
+    expect(places.flagsOf(begun) & SEVERAL).toBe(0);
+    expect(places.connectionOf(seenAt(0, 700))).toBe(begun);
+    places.table.clear();
+    expect([closed, places.table.size]).toEqual([[first, begun], 0]);
   });
 });

@@ -166,7 +166,11 @@ export class Places {
     if (this.isAt(packet, home)) return home;
     this.writeOther(packet, home);
     const known = table.touch();
-    return known === NONE ? this.add(packet, home) : known;
+    if (known !== NONE) return known;
+    // Where that place was idle for too long the whole connection has just left with it.
+    const isThere = this.isThere(packet, home);
+    if (isThere) this.writeOther(packet, home);
+    return this.add(packet, isThere ? home : NONE);
   }
 
   /** The place of the packet, or NONE. Sets `fromLower`. */
