@@ -82,12 +82,9 @@ export class OpenVpnStreams {
 
   /** Whether a segment may be of a connection of OpenVPN, and says something. */
   concerns(packet: Packet): boolean {
-    const { ports } = this;
-    if (packet.payloadLength === 0) {
-      if ((packet.tcpFlags & (TcpFlag.Syn | TcpFlag.Rst | TcpFlag.Fin)) === 0) return false;
-      return ports[packet.sourcePort] === 1 || ports[packet.destinationPort] === 1;
-    }
-    return ports[packet.sourcePort] === 1 || ports[packet.destinationPort] === 1 || this.isClientReset(packet);
+    const isOfPort = this.isPort(packet.sourcePort) || this.isPort(packet.destinationPort);
+    if (packet.payloadLength > 0) return isOfPort || this.isClientReset(packet);
+    return isOfPort && (packet.tcpFlags & (TcpFlag.Syn | TcpFlag.Rst | TcpFlag.Fin)) !== 0;
   }
 
   /** A connection that was not known before: `id` names it. */
@@ -242,6 +239,11 @@ export class OpenVpnStreams {
     }
     own.isSynced = false;
     stream.take(stream.available);
+  }
+
+  /** Most captures have it on no other port than its own: then there is nothing to look up. */
+  private isPort(port: number): boolean {
+    return port === OPENVPN_PORT || (this.portsFound > 0 && this.ports[port] === 1);
   }
 
   /** A segment that is a client's reset, whole; its port is remembered. */

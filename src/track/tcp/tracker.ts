@@ -519,10 +519,12 @@ export class TcpTracker {
   }
 
   private hasStuck(id: number): boolean {
+    if ((this.places.flagsOf(id) & place.STUCK) === 0) return false;
     return BOTH.some((lower) => this.flagsOf(id, lower) & place.STUCK && this.stuck.of(keyOf(id, lower)));
   }
 
   private hasGap(id: number): boolean {
+    if ((this.places.flagsOf(id) & place.GAP) === 0) return false;
     return BOTH.some((lower) => this.flagsOf(id, lower) & place.GAP && this.gaps.has(keyOf(id, lower)));
   }
 
