@@ -275,6 +275,41 @@ describe('sizes', () => {
     );
   });
 
+  it('of what follows when all was acknowledged are told apart again', async () => {
+    const lengths = fc.array(fc.integer({ min: 1, max: 1460 }), { minLength: 1, maxLength: 4 });
+    await fc.assert(
+      fc.asyncProperty(fc.array(lengths, { minLength: 2, maxLength: 4 }), fc.nat(3), async (rounds, left) => {
+        const talk = new Talk();
+        let offset = 0;
+        let largest = 0;
+        for (const [round, sent] of rounds.entries()) {
+          const starts = sent.map((_, i) => offset + sent.slice(0, i).reduce((sum, length) => sum + length, 0));
+          for (const [i, length] of sent.entries()) talk.send(starts[i] ?? 0, length);
+          const isLast = round === rounds.length - 1;
+          const arrived = isLast ? sent.slice(0, left % sent.length) : sent;
+          offset = (starts[arrived.length - 1] ?? offset) + (arrived.at(-1) ?? 0);
+          if (arrived.length > 0) talk.ack(offset);
+          if (!isLast) largest = Math.max(largest, ...sent.map((length) => length + 40));
+          else if (arrived.length === 1) largest = Math.max(largest, (arrived[0] ?? 0) + 40);
+          if (!isLast || arrived.length <= 1) expect((await talk.fromA()).largestAcked).toBe(largest);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('of octets behind a SYN that came after them are not acknowledged with it', async () => {
+    const capture = new RawCapture();
+    capture.send(tcp({ from: B, to: A, flags: DATA, seq: 1000, ack: 1, payload: new Uint8Array(500), df: true }));
+    capture.wait(0.001).send(tcp({ from: B, to: A, flags: TcpFlags.Syn | TcpFlags.Ack, seq: 500, ack: 1 }));
+    capture.wait(0.001).send(tcp({ from: A, to: B, flags: TcpFlags.Ack, seq: 1, ack: 600 }));
+    const before = (await follow(capture.bytes)).all;
+    expect(before[0]?.sightings[0]?.fromB).toMatchObject({ largestSent: 540, largestAcked: 0 });
+    capture.wait(0.001).send(tcp({ from: A, to: B, flags: TcpFlags.Ack, seq: 1, ack: 1500 }));
+    const { all } = await follow(capture.bytes);
+    expect(all[0]?.sightings[0]?.fromB).toMatchObject({ largestAcked: 540 });
+  });
+
   it('are taken for those of Ethernet where the capture begins in the middle', async () => {
     const capture = new RawCapture();
     capture.send(tcp({ from: A, to: B, flags: DATA, seq: 5000, ack: 1, payload: new Uint8Array(14_600), ident: 7, df: true }));
