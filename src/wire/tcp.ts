@@ -10,10 +10,7 @@ export const TcpFlag = { Fin: 1, Syn: 2, Rst: 4, Psh: 8, Ack: 16 } as const;
 const OPTION_END = 0;
 const OPTION_NOP = 1;
 const OPTION_MSS = 2;
-const OPTION_WINDOW_SCALE = 3;
 const OPTION_SACK = 5;
-/** RFC 7323 section 2.3. */
-const MOST_WINDOW_SCALE = 14;
 
 /** Sets ports, flags and payload; false where the header is not all there. */
 export function decodeTcp(packet: Packet, at: number): boolean {
@@ -63,12 +60,6 @@ const valueLength = ({ view }: Packet, at: number): number => view.getUint8(at -
 export function tcpMss(packet: Packet): number | undefined {
   const at = findOption(packet, OPTION_MSS);
   return at >= 0 && valueLength(packet, at) === 2 ? packet.view.getUint16(at) : undefined;
-}
-
-/** By how many bits the windows of a SYN's sender are to be shifted (RFC 7323 section 2), or -1 where it does not say so. */
-export function tcpWindowScale(packet: Packet): number {
-  const at = findOption(packet, OPTION_WINDOW_SCALE);
-  return at >= 0 && valueLength(packet, at) === 1 ? Math.min(packet.view.getUint8(at), MOST_WINDOW_SCALE) : -1;
 }
 
 /** Calls `block` with the edges of each SACK block (RFC 2018): sequence numbers of its first octet and of the first one behind it, signed. */

@@ -52,7 +52,7 @@ const LEAST_WITH_SACK = 32;
 /** An acknowledgment is late where it is further back than any window. */
 const MOST_WINDOW = 2 ** 30;
 const MOST_COUNTED = 2 ** 31 - 1;
-/** Flags of packets of which there are few, but for ACK, which nearly all have. */
+/** With these a connection begins and ends: few packets have one. */
 const TURNING_FLAGS = TcpFlag.Syn | TcpFlag.Fin | TcpFlag.Rst;
 
 export interface TcpEvents {
@@ -157,7 +157,7 @@ export class TcpTracker {
     else if (seq !== words[at + place.NEXT]) this.sendNothing(packet, id, at, seq);
     if ((tcpFlags & (TcpFlag.Ack | TcpFlag.Rst)) !== TcpFlag.Ack) return;
     this.acknowledge(packet, id, at, other);
-    // Read anew: none of what was done before sets it for the other end.
+    // Where the other direction does not pass, it is about what passes elsewhere.
     if (((words[other + place.FLAGS] ?? 0) & (place.SEEN | place.SEVERAL)) === place.SEVERAL) this.acknowledgeElsewhere(packet, id);
   }
 
