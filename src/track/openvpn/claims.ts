@@ -27,7 +27,8 @@ export class End {
   first = -1;
   peerId = -1;
   private dataId = 0;
-  private readonly sample = new Int32Array(2);
+  private sample0 = 0;
+  private sample1 = 0;
 
   /** A control packet; false where its session is another one. */
   control({ session0, session1 }: OpenVpnPacketView): boolean {
@@ -59,10 +60,11 @@ export class End {
   /** What comes behind the first octet of DATA_V1 and a packet id is random. */
   private dataV1({ view, payloadAt, payloadCaptured }: Packet): boolean {
     if (payloadCaptured < 13) return false;
-    const [word0, word1] = [view.getInt32(payloadAt + 5), view.getInt32(payloadAt + 9)];
-    if (this.datas > 0 && (word0 === this.sample[0] || word1 === this.sample[1])) return false;
-    this.sample[0] = word0;
-    this.sample[1] = word1;
+    const word0 = view.getInt32(payloadAt + 5);
+    const word1 = view.getInt32(payloadAt + 9);
+    if (this.datas > 0 && (word0 === this.sample0 || word1 === this.sample1)) return false;
+    this.sample0 = word0;
+    this.sample1 = word1;
     this.datas++;
     return true;
   }

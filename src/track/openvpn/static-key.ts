@@ -16,13 +16,15 @@ const LEAST_DIFFERENT = 36;
 const SOME = 16;
 const LEAST_OF_SOME = 10;
 /** HMACs of 16, 32, 48 and 64 octets; of 28. */
-const REMAINDERS = new Set([0, 12]);
+const isRemainder = (remainder: number): boolean => remainder === 0 || remainder === 12;
 /** Of SHA1, 20 octets; tinc (AES-CBC and four octets of a digest) has such lengths too, so that the port must be OpenVPN's. */
 const SHA1_REMAINDER = 4;
 /** HMAC 16 at least, IV 16, one ping of 16 with its packet id in two blocks. */
 const SHORTEST = 16 + 16 + 32;
 /** Octets that are counted: of the HMAC, and of the IV of any but the longest ones. */
 const PLACES = [0, 1, 4, 8, 15, 17, 30];
+/** A bit for each value of an octet. */
+const VALUE_WORDS = 256 / 32;
 const CBC_BLOCK = 16;
 /** Each direction has at least so many of them. */
 const LEAST_EACH_WAY = 4;
@@ -36,8 +38,11 @@ export class StaticKeyCandidate {
   readonly first: Stamp;
   readonly firstFromLower: boolean;
   private remainder = -1;
-  private readonly octets = PLACES.map(() => new Set<number>());
-  private readonly lengths = new Set<number>();
+  /** Of each of PLACES, which values were there, and how many. */
+  private readonly values = new Int32Array(PLACES.length * VALUE_WORDS);
+  private readonly different = new Uint8Array(PLACES.length);
+  private length = -1;
+  private hasOtherLengths = false;
   /** Smallest packet of each end: the pings. */
   private smallestLower = Number.POSITIVE_INFINITY;
   private smallestUpper = Number.POSITIVE_INFINITY;
@@ -55,13 +60,13 @@ export class StaticKeyCandidate {
     if (isTincPort(packet)) return false;
     const remainder = payloadLength % CBC_BLOCK;
     if (remainder === SHA1_REMAINDER) return sourcePort === OPENVPN_PORT || destinationPort === OPENVPN_PORT;
-    return REMAINDERS.has(remainder);
+    return isRemainder(remainder);
   }
 
   /** One more packet: `true` it is one, `false` it is none, undefined where that is not known yet. */
   add(packet: Packet, fromLower: boolean): boolean | undefined {
     if (!StaticKeyCandidate.mayBe(packet)) return false;
-    const { view, payloadAt, payloadLength: length } = packet;
+    const { payloadLength: length } = packet;
     const remainder = length % CBC_BLOCK;
     if (this.remainder >= 0 && remainder !== this.remainder) return false;
     this.remainder = remainder;
@@ -73,18 +78,34 @@ export class StaticKeyCandidate {
       this.smallestUpper = Math.min(this.smallestUpper, length);
     }
     this.bytes += length;
-    this.lengths.add(length);
-    this.octets.forEach((seen, i) => {
-      seen.add(view.getUint8(payloadAt + (PLACES[i] ?? 0)));
-    });
+    if (this.length >= 0 && this.length !== length) this.hasOtherLengths = true;
+    this.length = length;
+    this.note(packet);
     const packets = this.fromLower + this.fromUpper;
-    if (packets < ENOUGH) return packets === SOME && this.octets.some(({ size }) => size < LEAST_OF_SOME) ? false : undefined;
+    if (packets < ENOUGH) return packets === SOME && !this.areDifferent(LEAST_OF_SOME) ? false : undefined;
     return (
-      this.lengths.size > 1 &&
+      this.hasOtherLengths &&
       this.fromLower >= LEAST_EACH_WAY &&
       this.fromUpper >= LEAST_EACH_WAY &&
       this.smallestLower === this.smallestUpper &&
-      this.octets.every(({ size }) => size >= LEAST_DIFFERENT)
+      this.areDifferent(LEAST_DIFFERENT)
     );
+  }
+
+  private note({ view, payloadAt }: Packet): void {
+    const { values, different } = this;
+    for (let i = 0; i < PLACES.length; i++) {
+      const octet = view.getUint8(payloadAt + (PLACES[i] ?? 0));
+      const at = i * VALUE_WORDS + (octet >> 5);
+      const bit = 1 << (octet & 31);
+      const known = values[at] ?? 0;
+      if (known & bit) continue;
+      values[at] = known | bit;
+      different[i] = (different[i] ?? 0) + 1;
+    }
+  }
+
+  private areDifferent(least: number): boolean {
+    return this.different.every((count) => count >= least);
   }
 }

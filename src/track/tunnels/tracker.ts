@@ -183,7 +183,7 @@ export class TunnelTracker {
 
   /** A packet of a flow that may turn out to be a tunnel. @param flow a number of its own: then `observeFlow` has it too */
   observeUnclaimed(packet: Packet, flow: number): void {
-    this.unclaimed.note(packet, flow, this.writeEnds(packet));
+    this.unclaimed.note(packet, flow, isFromLower(packet, packet.sourcePort, packet.destinationPort));
     // When it is a tunnel after all, this counts.
     this.known[2 * (flow & (KNOWN_FLOWS - 1))] = NONE;
   }

@@ -21,6 +21,10 @@ export interface Before {
 /** Flows that may turn out to be tunnels: WireGuard and OpenVPN whose beginning is not in the capture are known by their later packets. */
 export class UnclaimedFlows {
   private readonly flows = new BoundedMap<number, Before>(MOST_FLOWS);
+  /** The packet that is being counted, and what begins a flow with it: one function for all, since flows of unknown protocol come here with every packet. */
+  private packet: Packet | undefined;
+  private lower = false;
+  private readonly begin = (): Before => beginning(this.packet as Packet, this.lower);
 
   get size(): number {
     return this.flows.size;
@@ -33,15 +37,9 @@ export class UnclaimedFlows {
   /** Counts a packet; one that several protocols claim for themselves counts once. */
   note(packet: Packet, flow: number, lower: boolean): void {
     const length = wireLength(packet);
-    const known = this.flows.take(flow, () => ({
-      first: stampOf(packet),
-      firstFromLower: lower,
-      fromLower: 0,
-      fromUpper: 0,
-      bytes: 0,
-      largest: 0,
-      frame: -1,
-    }));
+    this.packet = packet;
+    this.lower = lower;
+    const known = this.flows.take(flow, this.begin);
     if (known.frame === packet.frame) return;
     known.frame = packet.frame;
     if (lower) known.fromLower++;
@@ -62,3 +60,13 @@ export class UnclaimedFlows {
     this.flows.clear();
   }
 }
+
+const beginning = (packet: Packet, lower: boolean): Before => ({
+  first: stampOf(packet),
+  firstFromLower: lower,
+  fromLower: 0,
+  fromUpper: 0,
+  bytes: 0,
+  largest: 0,
+  frame: -1,
+});
