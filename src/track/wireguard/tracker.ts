@@ -437,7 +437,8 @@ export class WireguardTracker {
     }
     const { session } = lane;
     session.lastAt = packet.at;
-    session.pair.managed ||= this.managed;
+    // No write for what is so already: the pair is in another line of cache.
+    if (this.managed) session.pair.managed = true;
     countData(session, transportLength(packet));
     if (lane.flow === flow) this.stay(lane, packet);
     else this.arrive(lane, packet, flow, ahead);
