@@ -122,22 +122,23 @@ export class CaptureInput {
    */
   next(): boolean {
     const { reader } = this;
-    if (!reader || this.done) return false;
-    if (!reader.next()) {
+    if (reader === undefined || this.done === true) return false;
+    if (reader.next() !== true) {
       if (this.window.ended) this.end();
       return false;
     }
     this.packets++;
     const { frame } = reader;
     // The numbers follow the file, also where several interfaces are put into the order of their times.
-    if (frame.number > this.lastNumber) this.lastNumber = frame.number;
-    if (!frame.timed) return true;
-    if (this.first === null || frame.number < this.firstNumber) {
-      this.firstNumber = frame.number;
+    const { number } = frame;
+    if (number > this.lastNumber) this.lastNumber = number;
+    if (frame.timed !== true) return true;
+    if (this.first === null || number < this.firstNumber) {
+      this.firstNumber = number;
       this.first = { sec: frame.sec, nsec: frame.nsec, digits: frame.source.digits };
     }
-    if (frame.number > this.lastTimedNumber) {
-      this.lastTimedNumber = frame.number;
+    if (number > this.lastTimedNumber) {
+      this.lastTimedNumber = number;
       this.lastSec = frame.sec;
       this.lastNsec = frame.nsec;
       this.lastDigits = frame.source.digits;

@@ -3,7 +3,7 @@ import { ipv4Text, ipv6Text } from '../net/ip.ts';
 import { readMac } from '../net/mac.ts';
 import type { Problems } from './problem.ts';
 import { type Drops, type FrameReader, mostCaplen } from './reader.ts';
-import { ReorderWindow } from './reorder.ts';
+import { type Place, ReorderWindow } from './reorder.ts';
 import { TimestampClock } from './timestamp.ts';
 import type { ByteWindow } from './window.ts';
 
@@ -27,6 +27,8 @@ export const Block = {
   Custom: 0x0000_0bad,
   CustomNotCopied: 0x4000_0bad,
 } as const;
+/** Names of this module's own: V8 takes them for constants, and looks up what is exported each time (docs/performance.md). */
+const { SectionHeader, EnhancedPacket, InterfaceDescription, InterfaceStatistics, SimplePacket, Packet: OldPacket } = Block;
 export const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
 /** Block type and both lengths. */
 const FRAMING = 12;
@@ -91,9 +93,7 @@ export class PcapngReader implements FrameReader {
   /** The longest packet block that is believed. */
   private mostPacket = mostCaplen(-1) + MOST_OPTIONS;
   /** Place in the order of the frame scanned last: what has no time goes behind it. A real step back begins a new epoch. */
-  private epoch = 0;
-  private orderSec = 0;
-  private orderNsec = 0;
+  private readonly place: Place = { epoch: 0, sec: 0, nsec: 0 };
 
   constructor(window: ByteWindow, problems: Problems, registry: InterfaceRegistry, input: number) {
     this.window = window;
@@ -115,21 +115,22 @@ export class PcapngReader implements FrameReader {
   }
 
   next(): boolean {
+    const { reorder, window } = this;
     for (;;) {
-      if (this.reorder.length > 0 && this.reorder.release(this.frame, this.window)) return true;
+      if (reorder.length > 0 && reorder.release(this.frame, window) === true) return true;
       if (this.skipping > 0 && !this.skip()) return this.finished();
-      if (this.searching && !this.findBlock()) return this.finished();
-      if (!this.window.has(FRAMING)) return this.finished();
+      if (this.searching === true && !this.findBlock()) return this.finished();
+      if (!window.has(FRAMING)) return this.finished();
       const type = this.blockType();
       // The frames of a section leave before the next one begins.
-      if (type === Block.SectionHeader && this.reorder.length > 0) this.reorder.flush();
-      else if (this.block(type)) return true;
-      else if (this.waiting) return this.finished();
+      if (type === SectionHeader && reorder.length > 0) reorder.flush();
+      else if (this.block(type) === true) return true;
+      else if (this.waiting === true) return this.finished();
     }
   }
 
   private blockType(): number {
-    return this.window.view.getUint32(this.window.start, this.littleEndian);
+    return this.window.view.getUint32(this.window.start, this.littleEndian === true);
   }
 
   /** No more can be scanned for now. At the end of the input what is held leaves, and what is left over is told. */
@@ -157,32 +158,36 @@ export class PcapngReader implements FrameReader {
     const { window } = this;
     const { view, start } = window;
     this.waiting = false;
-    if (type === Block.SectionHeader) {
+    if (type === SectionHeader) {
       if (!this.byteOrder()) return false;
     } else if (this.sections === 0) {
       return this.lose(`expected a section header block, got block type 0x${type.toString(16)}`);
     }
-    const length = view.getUint32(start + 4, this.littleEndian);
+    const littleEndian = this.littleEndian === true;
+    const length = view.getUint32(start + 4, littleEndian);
     if (length < FRAMING || length % 4 !== 0) return this.lose(`a block claims a length of ${length} octets`);
     const most = isPacket(type) ? this.mostPacket : MOST_DESCRIPTION;
-    if (length > most) {
-      if (isPacket(type) || isDescription(type))
-        return this.lose(`a block of type ${type} claims ${length} octets, at most ${most} are possible`);
-      // Nothing in it is needed: pass over it without ever holding it as a whole.
-      this.skipping = length;
-      return this.numberBlock(type);
-    }
+    if (length > most) return this.passOver(type, length, most);
     if (!window.has(length)) {
       this.waiting = true;
       return false;
     }
-    const trailing = view.getUint32(start + length - 4, this.littleEndian);
+    const trailing = view.getUint32(start + length - 4, littleEndian);
     if (trailing !== length) return this.lose(`a block of ${length} octets ends with a length of ${trailing}`);
-    if (type === Block.SectionHeader && length < FRAMING + SECTION_HEADER_BODY)
-      return this.lose(`a section header block claims ${length} octets`);
-    if (type === Block.SectionHeader) this.beginSection();
+    if (type === SectionHeader) {
+      if (length < FRAMING + SECTION_HEADER_BODY) return this.lose(`a section header block claims ${length} octets`);
+      this.beginSection();
+    }
     window.start += length;
     return this.body(type, start + 8, start + length - 4);
+  }
+
+  /** Of what is too long nothing is needed, or it is damage: it is never held as a whole. */
+  private passOver(type: number, length: number, most: number): boolean {
+    if (isPacket(type) || isDescription(type))
+      return this.lose(`a block of type ${type} claims ${length} octets, at most ${most} are possible`);
+    this.skipping = length;
+    return this.numberBlock(type);
   }
 
   /** Drops what is there of a block that is passed over. False: more of it is to come. */
@@ -194,18 +199,17 @@ export class PcapngReader implements FrameReader {
   }
 
   private body(type: number, at: number, end: number): boolean {
+    if (type === EnhancedPacket) return this.sectionIsReadable === true && this.enhancedPacket(at, end);
     switch (type) {
-      case Block.EnhancedPacket:
-        return this.sectionIsReadable && this.enhancedPacket(at, end);
-      case Block.InterfaceDescription:
+      case InterfaceDescription:
         if (this.sectionIsReadable) this.interfaceDescription(at, end);
         return false;
-      case Block.InterfaceStatistics:
+      case InterfaceStatistics:
         if (this.sectionIsReadable) this.interfaceStatistics(at, end);
         return false;
-      case Block.SimplePacket:
+      case SimplePacket:
         return this.sectionIsReadable && this.simplePacket(at, end);
-      case Block.Packet:
+      case OldPacket:
         return this.sectionIsReadable && this.oldPacket(at, end);
       default:
         return this.numberBlock(type);
@@ -223,10 +227,9 @@ export class PcapngReader implements FrameReader {
 
   /** `frame` as a packet of which nothing is known. */
   private blank(): void {
-    const { frame, window } = this;
+    const { frame } = this;
+    this.window.lend(frame);
     frame.number = ++this.scanned;
-    frame.bytes = window.bytes;
-    frame.view = window.view;
     frame.caplen = 0;
     frame.origlen = 0;
     frame.timed = false;
@@ -328,19 +331,18 @@ export class PcapngReader implements FrameReader {
   }
 
   private enhancedPacket(at: number, end: number): boolean {
-    const { frame, window, littleEndian } = this;
+    const { frame, window } = this;
     const { view } = window;
+    const littleEndian = this.littleEndian === true;
     if (end - at < ENHANCED_PACKET_BODY) return this.tellBadRecord('an enhanced packet block is too short');
-    const id = view.getUint32(at, littleEndian);
     const caplen = view.getUint32(at + 12, littleEndian);
-    const padded = (caplen + 3) & ~3;
     if (caplen > end - at - ENHANCED_PACKET_BODY) return this.tellBadRecord(`a packet claims ${caplen} octets, more than its block holds`);
-    const described = this.packetOf(id);
+    const described = this.packetOf(view.getUint32(at, littleEndian));
     frame.caplen = caplen;
     frame.origlen = Math.max(view.getUint32(at + 16, littleEndian), caplen);
     frame.start = at + ENHANCED_PACKET_BODY;
-    if (described) this.time(described, view.getUint32(at + 4, littleEndian), view.getUint32(at + 8, littleEndian));
-    const options = frame.start + padded;
+    if (described !== undefined) this.time(described, at + 4);
+    const options = frame.start + ((caplen + 3) & ~3);
     if (options + OPTION_HEADER <= end) this.packetOptions(options, end, described);
     return this.give(described);
   }
@@ -357,7 +359,7 @@ export class PcapngReader implements FrameReader {
     frame.caplen = caplen;
     frame.origlen = Math.max(view.getUint32(at + 16, littleEndian), caplen);
     frame.start = at + OLD_PACKET_BODY;
-    if (described) this.time(described, view.getUint32(at + 4, littleEndian), view.getUint32(at + 8, littleEndian));
+    if (described) this.time(described, at + 4);
     const options = frame.start + ((caplen + 3) & ~3);
     if (options + OPTION_HEADER <= end) this.packetOptions(options, end, described);
     return this.give(described);
@@ -378,35 +380,36 @@ export class PcapngReader implements FrameReader {
 
   /** Begins a packet of the interface with this id; one that was never described leaves its packets numbered and unread. */
   private packetOf(id: number): SectionInterface | undefined {
-    const { frame } = this;
-    this.blank();
+    const { frame, window } = this;
     const described = this.section[id];
-    if (!described) {
-      this.problems.add(
-        'bad-record',
-        this.window.offset,
-        frame.number,
-        `frame ${frame.number} is of interface ${id}, which is not described`,
-      );
+    if (described === undefined) {
+      this.blank();
+      this.problems.add('bad-record', window.offset, frame.number, `frame ${frame.number} is of interface ${id}, which is not described`);
       return undefined;
     }
-    frame.source = described.capture;
-    frame.linktype = described.capture.linktype;
+    const { capture } = described;
+    window.lend(frame);
+    frame.number = ++this.scanned;
+    frame.timed = false;
+    frame.direction = 0;
     frame.fcsLength = described.fcsLength;
+    frame.linktype = capture.linktype;
+    frame.source = capture;
     return described;
   }
 
-  private time(described: SectionInterface, upper: number, lower: number): void {
+  private time({ clock }: SectionInterface, at: number): void {
     const { frame } = this;
-    described.clock.read(upper, lower);
-    frame.sec = described.clock.sec;
-    frame.nsec = described.clock.nsec;
+    clock.read(this.window.view, at, this.littleEndian === true);
+    frame.sec = clock.sec;
+    frame.nsec = clock.nsec;
     frame.timed = true;
   }
 
   private packetOptions(at: number, end: number, described: SectionInterface | undefined): void {
-    const { frame, littleEndian } = this;
+    const { frame } = this;
     const { view } = this.window;
+    const littleEndian = this.littleEndian === true;
     let option = at;
     while (option + OPTION_HEADER <= end) {
       const code = view.getUint16(option, littleEndian);
@@ -431,24 +434,25 @@ export class PcapngReader implements FrameReader {
 
   /** Hands the scanned frame on: at once, or, where a section has several interfaces, in the order of times. */
   private give(described: SectionInterface | undefined): boolean {
-    const { frame, section } = this;
-    if (section.length < 2) return true;
-    if (described && frame.timed) {
-      const back = described.latestSec - frame.sec;
-      // A real step back is no matter of batches: it stays where it is in the file, and the order starts anew behind it.
-      if (back > 1) {
-        for (const each of section) each.latestSec = Number.NEGATIVE_INFINITY;
-        this.epoch++;
-      }
+    const { frame, place } = this;
+    if (this.section.length < 2) return true;
+    if (described !== undefined && frame.timed === true) {
+      if (described.latestSec - frame.sec > 1) this.beginEpoch();
       if (frame.sec > described.latestSec || (frame.sec === described.latestSec && frame.nsec > described.latestNsec)) {
         described.latestSec = frame.sec;
         described.latestNsec = frame.nsec;
       }
-      this.orderSec = described.latestSec;
-      this.orderNsec = described.latestNsec;
+      place.sec = described.latestSec;
+      place.nsec = described.latestNsec;
     }
-    this.reorder.hold(frame, this.window, this.epoch, this.orderSec, this.orderNsec);
+    this.reorder.hold(frame, this.window, place);
     return false;
+  }
+
+  /** A real step back is no matter of batches: it stays where it is in the file, and the order starts anew behind it. */
+  private beginEpoch(): void {
+    for (const each of this.section) each.latestSec = Number.NEGATIVE_INFINITY;
+    this.place.epoch++;
   }
 
   private options(at: number, end: number, each: (code: number, value: number, length: number) => void): void {
@@ -547,7 +551,7 @@ export class PcapngReader implements FrameReader {
 /** C0 and C1 control characters, and DEL. */
 const CONTROLS = /\p{Cc}/gu;
 
-const isPacket = (type: number): boolean => type === Block.EnhancedPacket || type === Block.Packet || type === Block.SimplePacket;
+const isPacket = (type: number): boolean => type === EnhancedPacket || type === OldPacket || type === SimplePacket;
 
 /** Blocks without which later ones cannot be read. */
 const isDescription = (type: number): boolean =>

@@ -10,6 +10,8 @@ export class TimestampClock {
   readonly digits: number;
   private readonly unitsPerSecond: bigint;
   private readonly units: number;
+  /** Nanoseconds in a unit; 0 where a unit is none of them or more, or no power of ten. */
+  private readonly unitNsec: number;
   private readonly offsetSeconds: number;
   /** Whether the sums of `read` are exact in doubles: a power of two needs 30 more bits for its nanoseconds. */
   private readonly isPlain: boolean;
@@ -27,28 +29,37 @@ export class TimestampClock {
     this.unitsPerSecond = resolution & 0x80 ? 2n ** exponent : 10n ** exponent;
     this.units = Number(this.unitsPerSecond);
     this.digits = this.unitsPerSecond > 1_000_000n ? 9 : 6;
+    this.unitNsec = resolution <= 9 ? 1e9 / this.units : 0;
     this.offsetSeconds = offsetSeconds;
     this.isDecimal = (resolution & 0x80) === 0;
     this.isPlain = this.units <= (this.isDecimal ? 1e15 : 2 ** 23);
   }
 
-  read(upper: number, lower: number): void {
-    if (!this.isPlain) {
+  /** @param at where the count lies: its upper word, then its lower one */
+  read(view: DataView, at: number, littleEndian: boolean): void {
+    const upper = view.getUint32(at, littleEndian);
+    const lower = view.getUint32(at + 4, littleEndian);
+    if (this.isPlain !== true) {
       this.readExactly(upper, lower);
       return;
     }
-    if (upper !== this.upper) {
-      const count = BigInt(upper) << 32n;
-      this.upper = upper;
-      this.upperSeconds = Number(count / this.unitsPerSecond) + this.offsetSeconds;
-      this.upperRest = Number(count % this.unitsPerSecond);
-    }
+    if (upper !== this.upper) this.renew(upper);
     const rest = this.upperRest + lower;
     const seconds = Math.floor(rest / this.units);
     const fraction = rest - seconds * this.units;
-    this.sec = this.upperSeconds + seconds;
-    if (!this.isDecimal) this.nsec = Math.floor((fraction * 1e9) / this.units);
-    else this.nsec = this.units <= 1e9 ? fraction * (1e9 / this.units) : Math.floor(fraction / (this.units / 1e9));
+    const sec = this.upperSeconds + seconds;
+    // A small integer where it is one: V8 then keeps no double for it, here and wherever it is copied to.
+    this.sec = sec | 0;
+    if (this.sec !== sec) this.sec = sec;
+    if (this.unitNsec > 0) this.nsec = (fraction * this.unitNsec) | 0;
+    else this.nsec = (this.isDecimal ? fraction / (this.units / 1e9) : (fraction * 1e9) / this.units) | 0;
+  }
+
+  private renew(upper: number): void {
+    const count = BigInt(upper) << 32n;
+    this.upper = upper;
+    this.upperSeconds = Number(count / this.unitsPerSecond) + this.offsetSeconds;
+    this.upperRest = Number(count % this.unitsPerSecond);
   }
 
   private readExactly(upper: number, lower: number): void {

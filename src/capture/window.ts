@@ -1,3 +1,5 @@
+import type { Frame } from '../frame.ts';
+
 /** Reads of this size were the fastest of those measured (docs/performance.md); it also holds any sound record of a classic capture. */
 const CAPACITY = 1 << 20;
 
@@ -29,6 +31,13 @@ export class ByteWindow {
     if (this.start + length <= this.end) return true;
     this.wanted = length;
     return false;
+  }
+
+  /** Lets the frame see the octets. Asked for each frame, and nearly always there is nothing to do: the buffer is another one only where it grew. */
+  lend(frame: Frame): void {
+    if (frame.view === this.view) return;
+    frame.bytes = this.bytes;
+    frame.view = this.view;
   }
 
   /** Octets from `start` to the end of what is there. */
