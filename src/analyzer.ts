@@ -141,17 +141,17 @@ export class Analyzer {
     const { frame } = input;
     this.keep?.(input);
     if (frame.caplen < frame.origlen) stats.truncatedPackets++;
-    if (!decode(packet, frame)) {
+    if (decode(packet, frame) !== true) {
       stats.undecoded++;
       this.tellUnsupported(input);
       return;
     }
     stats.decoded++;
-    if (packet.timed) this.keepTime(input);
+    if (packet.timed === true) this.keepTime(input);
     trackers.observeFrame(packet);
     trackers.observe(packet);
-    while (decodeInner(packet)) trackers.observe(packet);
-    if (packet.isFragment || packet.isInFragment) trackers.observeWhole(packet);
+    while (decodeInner(packet) === true) trackers.observe(packet);
+    if (packet.isFragment || packet.isInFragment === true) trackers.observeWhole(packet);
     if (packet.stop === 'malformed') stats.malformed++;
   }
 

@@ -74,11 +74,15 @@ export class PcapReader implements FrameReader {
   private readonly problems: Problems;
   private readonly littleEndian: boolean;
   private readonly variant: Variant;
+  private readonly recordHeader: number;
+  /** Nanoseconds in a unit of the records' times. */
+  private readonly unitNsec: number;
   private readonly lengthOrder: LengthOrder;
+  /** Lengths stand as they should, as in every capture of this century. */
+  private readonly isPlain: boolean;
   private readonly most: number;
   private readonly linktype: number;
   private readonly fractions: number;
-  private lastSec = 0;
   private searching = false;
   private fractionsTold = false;
 
@@ -94,10 +98,13 @@ export class PcapReader implements FrameReader {
     if (!found || 'refused' in found) throw new Error('PcapReader was given something else than a pcap');
     this.littleEndian = found.littleEndian;
     this.variant = found.variant;
+    this.recordHeader = found.variant.recordHeader;
     this.fractions = found.variant.nanoseconds ? 1e9 : 1e6;
+    this.unitNsec = found.variant.nanoseconds ? 1 : 1000;
     const major = view.getUint16(start + 4, this.littleEndian);
     const minor = view.getUint16(start + 6, this.littleEndian);
     this.lengthOrder = lengthOrder(major, minor);
+    this.isPlain = this.lengthOrder === 'normal';
     if (major !== 2 && major !== DGUX_MAJOR) {
       problems.add('unsupported-version', 4, null, `pcap version ${major}.${minor} is not known; version 2.4 is assumed`);
     }
@@ -124,14 +131,14 @@ export class PcapReader implements FrameReader {
   moved(): void {}
 
   next(): boolean {
-    const { window, frame, littleEndian } = this;
-    if (this.searching && !this.findRecord()) return false;
+    const { window, frame, recordHeader: header } = this;
+    if (this.searching === true && !this.findRecord()) return false;
+    const littleEndian = this.littleEndian === true;
     const { view, start } = window;
-    const header = this.variant.recordHeader;
     if (window.end - start < header) return this.wait(header);
     let caplen = view.getUint32(start + 8, littleEndian);
     let origlen = view.getUint32(start + 12, littleEndian);
-    if (this.lengthOrder !== 'normal') [caplen, origlen] = this.lengthsAt(start);
+    if (this.isPlain !== true) [caplen, origlen] = this.lengthsAt(start);
     if (caplen > this.most) return this.lose(`a record claims ${caplen} captured octets, at most ${this.most} are possible`);
     if (window.end - start < header + caplen) return this.wait(header + caplen);
     let sec = view.getUint32(start, littleEndian);
@@ -143,17 +150,15 @@ export class PcapReader implements FrameReader {
     }
     frame.number++;
     frame.sec = sec;
-    frame.nsec = this.variant.nanoseconds ? fraction : fraction * 1000;
+    frame.nsec = fraction * this.unitNsec;
     frame.caplen = caplen;
     frame.origlen = Math.max(origlen, caplen);
-    frame.bytes = window.bytes;
-    frame.view = view;
     frame.start = start + header;
+    window.lend(frame);
     if (header === MODIFIED_RECORD_HEADER) {
       frame.ifindex = view.getUint32(start + 16, littleEndian);
       frame.packetType = view.getUint8(start + 22);
     }
-    this.lastSec = sec;
     window.start = start + header + caplen;
     return true;
   }
@@ -218,7 +223,7 @@ export class PcapReader implements FrameReader {
     const { view } = this.window;
     const sec = view.getUint32(at, this.littleEndian);
     const [caplen, origlen] = this.lengthsAt(at);
-    const near = this.frame.number === 0 ? sec > 0 : Math.abs(sec - this.lastSec) <= RESYNC_SECONDS;
+    const near = this.frame.number === 0 ? sec > 0 : Math.abs(sec - this.frame.sec) <= RESYNC_SECONDS;
     const fits = caplen > 0 && caplen <= this.most && origlen >= caplen && origlen <= mostCaplen(this.linktype);
     return near && fits && view.getUint32(at + 4, this.littleEndian) < this.fractions;
   }

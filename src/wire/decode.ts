@@ -44,21 +44,33 @@ const TunnelPort = {
   OldVxlan: 8472,
 } as const;
 
+/*
+ * What each packet is compared with, as constants of this module's own: V8 puts those into the machine code, and looks up what was imported each time
+ * (docs/performance.md).
+ */
+const { Ethernet, LinuxSll, LinuxSll2, Raw } = Linktype;
+const { None, Upper } = Inner;
+const { Tcp, Udp, Icmp, Icmpv6 } = IpProtocol;
+const { Arp } = EtherType;
+const ETHERTYPE_IPV4 = EtherType.Ipv4;
+const ETHERTYPE_IPV6 = EtherType.Ipv6;
+const LAYERS = MOST_LAYERS;
+
 /** Decodes the outermost packet of `frame` into `packet`. False where its link type is not decoded at all. */
 export function decode(packet: Packet, frame: Frame): boolean {
   packet.begin(frame);
   const at = packet.start;
   switch (packet.linktype) {
-    case Linktype.Ethernet:
+    case Ethernet:
       decodeNetwork(packet, decodeEthernet(packet, at));
       return true;
-    case Linktype.LinuxSll2:
+    case LinuxSll2:
       decodeNetwork(packet, decodeSll2(packet, at));
       return true;
-    case Linktype.LinuxSll:
+    case LinuxSll:
       decodeNetwork(packet, decodeSll(packet, at));
       return true;
-    case Linktype.Raw:
+    case Raw:
     case Linktype.RawBsd:
     case Linktype.RawOpenBsd:
     case Linktype.Ipv4:
@@ -91,8 +103,10 @@ export function decode(packet: Packet, frame: Frame): boolean {
  * @returns false where there is none, or the nest is deeper than MOST_LAYERS, or than a path can say
  */
 export function decodeInner(packet: Packet): boolean {
-  const { inner, innerAt, version, path, innerEncapsulation } = packet;
-  if (inner === Inner.None || packet.depth >= MOST_LAYERS || !hasRoom(path, innerEncapsulation)) return false;
+  const { inner } = packet;
+  if (inner === None) return false;
+  const { innerAt, version, path, innerEncapsulation } = packet;
+  if (packet.depth >= LAYERS || !hasRoom(path, innerEncapsulation)) return false;
   if (packet.isFragment) packet.isInFragment = true;
   packet.depth++;
   packet.path = pathInto(path, innerEncapsulation);
@@ -106,7 +120,7 @@ export function decodeInner(packet: Packet): boolean {
     decodeNetwork(packet, decodeEthernet(packet, innerAt));
   } else if (inner === Inner.Ppp) {
     decodeNetwork(packet, decodePpp(packet, innerAt));
-  } else if (inner === Inner.Upper) {
+  } else if (inner === Upper) {
     // The IP header stays where it is, and what was read of it.
     packet.version = version;
     packet.protocol = packet.innerProtocol;
@@ -136,11 +150,11 @@ export function decodeReassembled(packet: Packet, view: DataView, start: number,
 function decodeNetwork(packet: Packet, at: number): void {
   if (at < 0) return;
   switch (packet.etherType) {
-    case EtherType.Ipv4:
-    case EtherType.Ipv6:
+    case ETHERTYPE_IPV4:
+    case ETHERTYPE_IPV6:
       decodeIp(packet, at);
       break;
-    case EtherType.Arp:
+    case Arp:
       decodeArp(packet, at);
       break;
     case EtherType.PppoeSession:
@@ -171,14 +185,14 @@ function decodeIp(packet: Packet, at: number): void {
 
 function decodeTransport(packet: Packet, at: number): void {
   switch (packet.protocol) {
-    case IpProtocol.Tcp:
+    case Tcp:
       decodeTcp(packet, at);
       break;
-    case IpProtocol.Udp:
-      if (decodeUdp(packet, at)) decodeUdpTunnel(packet);
+    case Udp:
+      if (decodeUdp(packet, at) === true) decodeUdpTunnel(packet);
       break;
-    case IpProtocol.Icmp:
-    case IpProtocol.Icmpv6:
+    case Icmp:
+    case Icmpv6:
       decodeIcmp(packet, at, packet.protocol);
       break;
     case IpProtocol.Ipv4:

@@ -21,6 +21,9 @@ export const EtherType = {
   VnTag: 0x8926,
 } as const;
 
+// Constants of this module's own, as in `decode.ts`.
+const { BackboneBridging, OldProviderVlan, ProviderVlan, Vlan, VnTag } = EtherType;
+
 const HEADER = 14;
 const TAG = 4;
 /** IEEE 802.1BR as Cisco's VN-Tag: four octets of tag before the next EtherType. */
@@ -44,7 +47,7 @@ export function decodeEthernet(packet: Packet, at: number): number {
     if (!packet.has('ethernet', header, HEADER)) return -1;
     packet.ethernetAt = header;
     const next = decodeEtherType(packet, packet.view.getUint16(header + 12), header + HEADER);
-    if (next < 0 || packet.etherType !== EtherType.BackboneBridging) return next;
+    if (next < 0 || packet.etherType !== BackboneBridging) return next;
     // The innermost header counts: the outer MACs are the backbone's.
     header = next + I_TAG;
   }
@@ -66,13 +69,13 @@ export function decodeEtherType(packet: Packet, type: number, at: number): numbe
       packet.halt('malformed', 'vlan', payload);
       return -1;
     }
-    if (inner === EtherType.VnTag) {
+    if (inner === VnTag) {
       if (!packet.has('vn-tag', payload, VN_TAG)) return -1;
       inner = packet.view.getUint16(payload + 4);
       payload += VN_TAG;
       continue;
     }
-    if (inner !== EtherType.Vlan && inner !== EtherType.ProviderVlan && inner !== EtherType.OldProviderVlan) break;
+    if (inner !== Vlan && inner !== ProviderVlan && inner !== OldProviderVlan) break;
     if (!packet.has('vlan', payload, TAG)) return -1;
     // Deeper stacks than any standard has are read on, their ids not kept.
     if (packet.vlanCount < MOST_VLANS) packet.vlans[packet.vlanCount++] = packet.view.getUint16(payload) & 0x0fff;

@@ -7,6 +7,7 @@ import { IpProtocol, type Packet } from './packet.ts';
  *   version, traffic class, flow label 4 | payload length 2 | next header 1 | hop limit 1 | source 16 | destination 16
  */
 const HEADER = 40;
+const { Ah, DestinationOptions, Fragment, Hip, HopByHop, Mobility, Routing, Shim6 } = IpProtocol;
 /** Extension headers: next header 1, length in units of eight octets, without the first eight, 1. */
 const EXTENSION_SHORTEST = 8;
 const MORE_FRAGMENTS = 1;
@@ -40,7 +41,7 @@ function skipExtensions(packet: Packet, at: number): number {
   let header = at;
   for (let i = 0; i < MOST_EXTENSIONS; i++) {
     switch (packet.protocol) {
-      case IpProtocol.Fragment: {
+      case Fragment: {
         if (!packet.has('ipv6-fragment', header, EXTENSION_SHORTEST)) return -1;
         const word = view.getUint16(header + 2);
         packet.fragmentOffset = word & FRAGMENT_OFFSET;
@@ -53,19 +54,19 @@ function skipExtensions(packet: Packet, at: number): number {
         if (packet.fragmentOffset > 0) return header;
         break;
       }
-      case IpProtocol.HopByHop:
-      case IpProtocol.Routing:
-      case IpProtocol.DestinationOptions:
-      case IpProtocol.Mobility:
-      case IpProtocol.Hip:
-      case IpProtocol.Shim6: {
+      case HopByHop:
+      case Routing:
+      case DestinationOptions:
+      case Mobility:
+      case Hip:
+      case Shim6: {
         if (!packet.has('ipv6-extension', header, EXTENSION_SHORTEST)) return -1;
         const length = (view.getUint8(header + 1) + 1) * 8;
         packet.protocol = view.getUint8(header);
         header += length;
         break;
       }
-      case IpProtocol.Ah: {
+      case Ah: {
         header = skipAh(packet, header);
         if (header < 0) return -1;
         break;

@@ -17,6 +17,8 @@ const ARPHRD_NETLINK = 824;
 const ARPHRD_RADIOTAP = 803;
 const ARPHRD_FRAD = 770;
 const ETH_P_802_2 = 4;
+const { In, Out } = Direction;
+const { Outgoing } = PacketType;
 
 /** @returns where the payload begins, with `packet.etherType` set; -1 where nothing follows that decoding knows */
 export function decodeSll(packet: Packet, at: number): number {
@@ -59,7 +61,7 @@ function decodeCooked(
   protocol: number,
 ): number {
   packet.packetType = packetType;
-  packet.direction = packetType === PacketType.Outgoing ? Direction.Out : Direction.In;
+  packet.direction = packetType === Outgoing ? Out : In;
   if (addressLength === 6) packet.senderMacAt = addressAt;
   packet.etherType = protocol;
   if (hardware === ARPHRD_NETLINK || hardware === ARPHRD_RADIOTAP || hardware === ARPHRD_FRAD) return -1;

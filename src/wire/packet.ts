@@ -12,6 +12,8 @@ export type Stop = 'none' | 'truncated' | 'malformed' | 'unsupported';
  * GUE); a layer of its own, whose `ipAt` is that of the layer around it.
  */
 export const Inner = { None: 0, Ip: 1, Ethernet: 2, Ppp: 3, Mpls: 4, Upper: 5 } as const;
+// A constant of this module's own, as in `decode.ts`.
+const { None } = Inner;
 
 /** IP protocol numbers (IANA protocol-numbers) that decoding knows. */
 export const IpProtocol = {
@@ -168,7 +170,7 @@ export class Packet {
     this.input = frame.input;
     this.frame = frame.number;
     this.timed = frame.timed;
-    if (frame.timed) {
+    if (frame.timed === true) {
       this.sec = frame.sec;
       this.nsec = frame.nsec;
       this.at = frame.sec + frame.nsec / 1e9;
@@ -208,7 +210,7 @@ export class Packet {
     this.moreFragments = false;
     this.espAt = -1;
     this.ahAt = -1;
-    this.inner = Inner.None;
+    this.inner = None;
     this.isKeepalive = false;
   }
 
@@ -233,7 +235,7 @@ export class Packet {
   }
 
   get isFragment(): boolean {
-    return this.moreFragments || this.fragmentOffset > 0;
+    return this.moreFragments === true || this.fragmentOffset > 0;
   }
 
   // What follows makes doubles or text: for records, not for every packet.

@@ -6,6 +6,7 @@ import { IpProtocol, type Packet } from './packet.ts';
  *   source port 2 | destination port 2 | sequence 4 | acknowledgment 4 | data offset and flags 2 | window 2 | checksum 2 | urgent 2 | options
  */
 const SHORTEST = 20;
+const { Tcp } = IpProtocol;
 export const TcpFlag = { Fin: 1, Syn: 2, Rst: 4, Psh: 8, Ack: 16 } as const;
 const OPTION_END = 0;
 const OPTION_NOP = 1;
@@ -16,16 +17,19 @@ const OPTION_SACK = 5;
 export function decodeTcp(packet: Packet, at: number): boolean {
   if (!packet.has('tcp', at, SHORTEST)) return false;
   const { view } = packet;
+  const ports = view.getInt32(at);
   const word = view.getUint16(at + 12);
   const headerLength = (word >> 12) * 4;
-  packet.sourcePort = view.getUint16(at);
-  packet.destinationPort = view.getUint16(at + 2);
+  const payloadAt = at + headerLength;
+  const { end } = packet;
+  packet.sourcePort = ports >>> 16;
+  packet.destinationPort = ports & 0xffff;
   packet.tcpFlags = word & 0x1ff;
-  packet.transport = IpProtocol.Tcp;
+  packet.transport = Tcp;
   packet.transportAt = at;
-  packet.payloadAt = at + headerLength;
-  packet.payloadLength = Math.max(0, packet.end - packet.payloadAt);
-  if (headerLength < SHORTEST || packet.payloadAt > packet.end) {
+  packet.payloadAt = payloadAt;
+  packet.payloadLength = Math.max(0, end - payloadAt);
+  if (headerLength < SHORTEST || payloadAt > end) {
     packet.payloadAt = at + SHORTEST;
     packet.payloadLength = 0;
     packet.halt('malformed', 'tcp', at);
