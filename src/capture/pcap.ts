@@ -131,36 +131,36 @@ export class PcapReader implements FrameReader {
   moved(): void {}
 
   next(): boolean {
-    const { window, frame, recordHeader: header } = this;
+    const { window, frame } = this;
     if (this.searching === true && !this.findRecord()) return false;
     const littleEndian = this.littleEndian === true;
+    const isPlain = this.isPlain === true;
     const { view, start } = window;
-    if (window.end - start < header) return this.wait(header);
-    let caplen = view.getUint32(start + 8, littleEndian);
-    let origlen = view.getUint32(start + 12, littleEndian);
-    if (this.isPlain !== true) [caplen, origlen] = this.lengthsAt(start);
-    if (caplen > this.most) return this.lose(`a record claims ${caplen} captured octets, at most ${this.most} are possible`);
-    if (window.end - start < header + caplen) return this.wait(header + caplen);
-    let sec = view.getUint32(start, littleEndian);
-    let fraction = view.getUint32(start + 4, littleEndian);
-    if (fraction >= this.fractions) {
-      this.tellFraction(fraction);
-      sec += Math.floor(fraction / this.fractions);
-      fraction %= this.fractions;
-    }
+    const octets = start + this.recordHeader;
+    if (octets > window.end) return this.wait(this.recordHeader);
+    const caplen = isPlain ? view.getUint32(start + 8, littleEndian) : this.lengthsAt(start)[0];
+    if (caplen > this.most) return this.loseLength(caplen);
+    const end = octets + caplen;
+    if (end > window.end) return this.wait(end - start);
+    const origlen = isPlain ? view.getUint32(start + 12, littleEndian) : this.lengthsAt(start)[1];
+    const fraction = view.getUint32(start + 4, littleEndian);
     frame.number++;
-    frame.sec = sec;
-    frame.nsec = fraction * this.unitNsec;
+    frame.sec = view.getUint32(start, littleEndian);
+    if (fraction < this.fractions) frame.nsec = fraction * this.unitNsec;
+    else this.carry(fraction);
     frame.caplen = caplen;
     frame.origlen = Math.max(origlen, caplen);
-    frame.start = start + header;
+    frame.start = octets;
     window.lend(frame);
-    if (header === MODIFIED_RECORD_HEADER) {
-      frame.ifindex = view.getUint32(start + 16, littleEndian);
-      frame.packetType = view.getUint8(start + 22);
-    }
-    window.start = start + header + caplen;
+    if (this.recordHeader === MODIFIED_RECORD_HEADER) this.readModified(start);
+    window.start = end;
     return true;
+  }
+
+  private readModified(start: number): void {
+    const { view } = this.window;
+    this.frame.ifindex = view.getUint32(start + 16, this.littleEndian);
+    this.frame.packetType = view.getUint8(start + 22);
   }
 
   /** More octets, or, where there are none, the record that is cut off. */
@@ -176,9 +176,11 @@ export class PcapReader implements FrameReader {
     return false;
   }
 
-  private lose(what: string): boolean {
+  private loseLength(caplen: number): boolean {
     const frame = this.frame.number + 1;
-    this.problems.add('bad-record', this.window.offset, frame, `${what} (frame ${frame}, offset ${this.window.offset})`);
+    const { offset } = this.window;
+    const message = `a record claims ${caplen} captured octets, at most ${this.most} are possible (frame ${frame}, offset ${offset})`;
+    this.problems.add('bad-record', offset, frame, message);
     this.searching = true;
     this.window.start++;
     return this.next();
@@ -237,13 +239,16 @@ export class PcapReader implements FrameReader {
     return swapped ? [second, first] : [first, second];
   }
 
-  private tellFraction(fraction: number): void {
+  /** Whole seconds stand where only a fraction of one should: `frame` gets them. */
+  private carry(fraction: number): void {
+    const { frame } = this;
+    frame.sec += Math.floor(fraction / this.fractions);
+    frame.nsec = (fraction % this.fractions) * this.unitNsec;
     if (this.fractionsTold) return;
     this.fractionsTold = true;
     const unit = this.variant.nanoseconds ? 'nanoseconds' : 'microseconds';
-    const frame = this.frame.number + 1;
-    const message = `the time of frame ${frame} has ${fraction} ${unit} in its second; the whole seconds among them were added`;
-    this.problems.add('bad-time', this.window.offset, frame, message);
+    const message = `the time of frame ${frame.number} has ${fraction} ${unit} in its second; the whole seconds among them were added`;
+    this.problems.add('bad-time', this.window.offset, frame.number, message);
   }
 }
 

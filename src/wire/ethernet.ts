@@ -22,7 +22,7 @@ export const EtherType = {
 } as const;
 
 // Constants of this module's own, as in `decode.ts`.
-const { BackboneBridging, OldProviderVlan, ProviderVlan, Vlan, VnTag } = EtherType;
+const { BackboneBridging, Ipv4, Ipv6, OldProviderVlan, ProviderVlan, Vlan, VnTag } = EtherType;
 
 const HEADER = 14;
 const TAG = 4;
@@ -42,17 +42,29 @@ const MOST_BACKBONES = 4;
  * @returns where the payload begins, with `packet.etherType` set; -1 where nothing follows that decoding knows
  */
 export function decodeEthernet(packet: Packet, at: number): number {
-  let header = at;
-  for (let i = 0; i < MOST_BACKBONES; i++) {
+  if (!packet.has('ethernet', at, HEADER)) return -1;
+  packet.ethernetAt = at;
+  const type = packet.view.getUint16(at + 12);
+  if (type !== Ipv4 && type !== Ipv6) return decodeTagged(packet, type, at + HEADER);
+  packet.etherType = type;
+  return at + HEADER;
+}
+
+/** Behind an Ethernet header with anything else than IP, and behind the backbone's header the customer's. */
+function decodeTagged(packet: Packet, type: number, at: number): number {
+  let next = decodeEtherType(packet, type, at);
+  for (let i = 1; next >= 0 && packet.etherType === BackboneBridging; i++) {
+    // The innermost header counts: the outer MACs are the backbone's.
+    const header = next + I_TAG;
+    if (i === MOST_BACKBONES) {
+      packet.halt('malformed', 'ethernet', header);
+      return -1;
+    }
     if (!packet.has('ethernet', header, HEADER)) return -1;
     packet.ethernetAt = header;
-    const next = decodeEtherType(packet, packet.view.getUint16(header + 12), header + HEADER);
-    if (next < 0 || packet.etherType !== BackboneBridging) return next;
-    // The innermost header counts: the outer MACs are the backbone's.
-    header = next + I_TAG;
+    next = decodeEtherType(packet, packet.view.getUint16(header + 12), header + HEADER);
   }
-  packet.halt('malformed', 'ethernet', header);
-  return -1;
+  return next;
 }
 
 /**

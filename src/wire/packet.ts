@@ -169,20 +169,21 @@ export class Packet {
   begin(frame: Frame): void {
     this.input = frame.input;
     this.frame = frame.number;
-    this.timed = frame.timed;
     if (frame.timed === true) {
+      this.timed = true;
       this.sec = frame.sec;
       this.nsec = frame.nsec;
       this.at = frame.sec + frame.nsec / 1e9;
-    }
+    } else this.timed = false;
     this.caplen = frame.caplen;
     this.origlen = frame.origlen;
     this.linktype = frame.linktype;
-    this.view = frame.view;
     this.start = frame.start;
     this.end = frame.start + Math.max(frame.origlen - frame.fcsLength, 0);
     this.capturedEnd = Math.min(frame.start + frame.caplen, this.end);
-    this.source = frame.source;
+    // The same for one frame after the other: comparing them costs less than telling the garbage collector of them.
+    if (this.view !== frame.view) this.view = frame.view;
+    if (this.source !== frame.source) this.source = frame.source;
     this.direction = frame.direction;
     this.ifindex = frame.ifindex;
     this.packetType = frame.packetType;

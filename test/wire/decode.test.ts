@@ -37,6 +37,14 @@ const IPV4_UDP = '45 00 0024 1234 4000 40 11 0000 c0000201 c0000202  1111 0035 0
 const ARP = '0001 0800 06 04 0001  02000000000a c0000201  000000000000 c0000202';
 
 describe('link layers', () => {
+  it('follow backbones to the customer, but no crafted nest of them', () => {
+    const backbone = `${ETHERNET} 88e7 00000001 `;
+    const octets = (backbones: number) => hexOctets(`${backbone.repeat(backbones)} ${ETHERNET} 0800 ${IPV4_UDP}`);
+    expect(decoded(octets(3))).toMatchObject({ ethernetAt: 5 + 3 * 18, protocol: 17, stop: 'none' });
+    expect(decoded(octets(4))).toMatchObject({ protocol: -1, stop: 'malformed', stopLayer: 'ethernet', stopOffset: 4 * 18 });
+    expect(decoded(octets(2), 1, { caplen: 2 * 18 + 13 })).toMatchObject({ stop: 'truncated', stopLayer: 'ethernet', stopOffset: 2 * 18 });
+  });
+
   it.each([
     { name: 'Ethernet', linktype: 1, octets: `${ETHERNET} 0800 ${IPV4_UDP}`, vlans: [] },
     { name: 'Ethernet, VLAN', linktype: 1, octets: `${ETHERNET} 8100 a00a 0800 ${IPV4_UDP}`, vlans: [10] },
