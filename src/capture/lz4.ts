@@ -15,6 +15,8 @@ const HISTORY = 65_536;
 /** A length grows by 255 with each octet. */
 const MOST_EXPANSION = 255;
 const STORED = 0x8000_0000;
+/** Up to so many octets, a loop copies faster than a call. */
+const SHORT = 48;
 const Flag = { Dictionary: 1, ContentChecksum: 4, ContentSize: 8, BlockChecksum: 16 } as const;
 
 type Step = 'magic' | 'header' | 'block' | 'trailer';
@@ -183,7 +185,8 @@ export class Lz4Decoder {
       const token = data[at++] ?? 0;
       const literals = length(token >>> 4);
       if (at + literals > data.length || to + literals > limit) throw new Error('an LZ4 block has more literals than octets');
-      out.set(data.subarray(at, at + literals), to);
+      if (literals > SHORT) out.set(data.subarray(at, at + literals), to);
+      else for (let i = 0; i < literals; i++) out[to + i] = data[at + i] ?? 0;
       at += literals;
       to += literals;
       if (at === data.length) break;
@@ -192,7 +195,7 @@ export class Lz4Decoder {
       at += 2;
       const match = length(token & 15) + 4;
       if (offset === 0 || offset > to || to + match > limit) throw new Error('an LZ4 match points outside of its window');
-      if (offset >= match) out.copyWithin(to, to - offset, to - offset + match);
+      if (match > SHORT && offset >= match) out.copyWithin(to, to - offset, to - offset + match);
       else for (let i = 0; i < match; i++) out[to + i] = out[to + i - offset] ?? 0;
       to += match;
     }
