@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
@@ -9,6 +8,7 @@ import { MemorySource } from '../src/capture/source.ts';
 import { analysisDocument, jsonText } from '../src/report/json.ts';
 import { recordKinds } from '../src/track/records.ts';
 import { bundledCaptures, readOctets, root } from './tools/captures.ts';
+import { lz4, lz4Linked, zstd } from './tools/packers.ts';
 
 /** The document with everything in it, but for how the octets came. */
 async function documentOf(octets: Uint8Array, pieceLength?: number): Promise<string> {
@@ -20,15 +20,6 @@ async function documentOf(octets: Uint8Array, pieceLength?: number): Promise<str
   for (const input of document.inputs) input.compression = null;
   return jsonText(document);
 }
-
-/** `zstd` and `lz4` come with the test set-up; without them their part is skipped. */
-const packer = (program: string, ...args: string[]): ((octets: Uint8Array) => Uint8Array) | undefined => {
-  if (spawnSync(program, ['--version']).status !== 0) return undefined;
-  return (octets) => new Uint8Array(spawnSync(program, ['-c', ...args], { input: Buffer.from(octets), maxBuffer: 1 << 28 }).stdout);
-};
-const zstd = packer('zstd', '-q');
-const lz4 = packer('lz4', '-q');
-const lz4Linked = packer('lz4', '-q', '-BD', '-B4', '-BX');
 
 describe.each(bundledCaptures())('%s: the same document, byte for byte', (path) => {
   const octets = readOctets(join(root, path));

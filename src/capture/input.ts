@@ -5,7 +5,7 @@ import { Block, PcapngReader } from './pcapng.ts';
 import { Problems } from './problem.ts';
 import type { Drops, FrameReader } from './reader.ts';
 import { type Compression, RECOGNISED_OCTETS, recognise } from './recognise.ts';
-import type { Begin, ByteSource } from './source.ts';
+import { type Begin, BegunSource, type ByteSource } from './source.ts';
 import { portableUnpackers, type Unpackers } from './unpack.ts';
 import { ByteWindow } from './window.ts';
 import { Windows } from './windows.ts';
@@ -257,7 +257,8 @@ export class CaptureInput {
       this.done = true;
       return;
     }
-    const unpacker = this.options.unpackers?.[compression] ?? portableUnpackers[compression];
+    const unpackers: Unpackers = { ...portableUnpackers, ...this.options.unpackers };
+    const unpacker = unpackers[compression];
     if (!unpacker || !this.source) {
       this.problems.add('unsupported-compression', 0, null, `compressed with ${compression}, which cannot be unpacked here`);
       this.done = true;
@@ -296,27 +297,3 @@ function isCaptureHeader({ view, start, available }: ByteWindow): boolean {
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
-/** A source whose first octets were read already. */
-class BegunSource implements ByteSource {
-  private readonly begun: Uint8Array;
-  private readonly rest: ByteSource;
-  private at = 0;
-
-  constructor(begun: Uint8Array, rest: ByteSource) {
-    this.begun = begun;
-    this.rest = rest;
-  }
-
-  read(into: Uint8Array, from: number, to: number): number | Promise<number> {
-    if (this.at === this.begun.length) return this.rest.read(into, from, to);
-    const length = Math.min(to - from, this.begun.length - this.at);
-    into.set(this.begun.subarray(this.at, this.at + length), from);
-    this.at += length;
-    return length;
-  }
-
-  async close(): Promise<void> {
-    await this.rest.close?.();
-  }
-}

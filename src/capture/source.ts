@@ -64,6 +64,30 @@ export class ChunkSource implements ByteSource {
   }
 }
 
+/** A source whose first octets were read already. */
+export class BegunSource implements ByteSource {
+  readonly begun: Uint8Array;
+  readonly rest: ByteSource;
+  private at = 0;
+
+  constructor(begun: Uint8Array, rest: ByteSource) {
+    this.begun = begun;
+    this.rest = rest;
+  }
+
+  read(into: Uint8Array, from: number, to: number): number | Promise<number> {
+    if (this.at === this.begun.length) return this.rest.read(into, from, to);
+    const length = Math.min(to - from, this.begun.length - this.at);
+    into.set(this.begun.subarray(this.at, this.at + length), from);
+    this.at += length;
+    return length;
+  }
+
+  async close(): Promise<void> {
+    await this.rest.close?.();
+  }
+}
+
 /** When a capture begins: whole seconds since 1970 and nanoseconds within them. */
 export interface Begin {
   sec: number;

@@ -67,7 +67,7 @@ class PushSource implements ByteSource {
 }
 
 /** Unpackers that need nothing of the runtime. */
-export const portableUnpackers: Unpackers = {
+export const portableUnpackers: Record<'zstd' | 'lz4', Unpacker> = {
   zstd: (packed) => new PushSource(packed, (put) => new Decompress((octets) => put(octets.slice()))),
   lz4: (packed) => new PushSource(packed, (put) => new Lz4Decoder(put)),
 };

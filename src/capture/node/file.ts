@@ -36,8 +36,8 @@ function openFile(path: string): number {
 }
 
 /** A regular file: read without a round trip through the event loop, which is the fastest way there is (docs/performance.md). */
-class FileSource implements ByteSource {
-  private readonly fd: number;
+export class FileSource implements ByteSource {
+  readonly fd: number;
 
   constructor(fd: number) {
     this.fd = fd;

@@ -1,8 +1,9 @@
 import { Readable, type Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
 import type { ByteSource } from '../source.ts';
-import type { Unpackers } from '../unpack.ts';
+import { portableUnpackers, type Unpacker, type Unpackers } from '../unpack.ts';
 import { StreamSource } from './stream.ts';
+import { UnpackThreads } from './unpack-threads.ts';
 
 /** Large enough that the hand-over costs little (docs/performance.md). */
 const UNPACKED_CHUNK = 1 << 20;
@@ -63,12 +64,20 @@ function through(packed: ByteSource, unpacker: Transform): ByteSource {
 }
 
 type CreateZstdDecompress = (options: { chunkSize: number }) => Transform;
+const { createZstdDecompress } = zlib as unknown as { createZstdDecompress?: CreateZstdDecompress };
 
-/** Node's own unpackers, with zstd from 22.15 on; before that the portable one is used. */
-export function nodeUnpackers(): Unpackers {
-  const { createZstdDecompress } = zlib as unknown as { createZstdDecompress?: CreateZstdDecompress };
+/** Node's own unpackers, which work in threads of their own: zstd from 22.15 on. */
+const NATIVE: { gzip: Unpacker; zstd?: Unpacker } = {
+  gzip: (packed) => through(packed, zlib.createGunzip({ chunkSize: UNPACKED_CHUNK })),
+  ...(createZstdDecompress ? { zstd: (packed: ByteSource) => through(packed, createZstdDecompress({ chunkSize: UNPACKED_CHUNK })) } : {}),
+};
+
+/** For what Node does not unpack itself there are threads, so that large files are unpacked while their packets are analysed. */
+export function nodeUnpackers(threads = new UnpackThreads()): Unpackers {
+  const { zstd, lz4 } = portableUnpackers;
   return {
-    gzip: (packed) => through(packed, zlib.createGunzip({ chunkSize: UNPACKED_CHUNK })),
-    ...(createZstdDecompress ? { zstd: (packed: ByteSource) => through(packed, createZstdDecompress({ chunkSize: UNPACKED_CHUNK })) } : {}),
+    zstd: (packed) => threads.unpack(packed, 'zstd') ?? zstd(packed),
+    lz4: (packed) => threads.unpack(packed, 'lz4') ?? lz4(packed),
+    ...NATIVE,
   };
 }
