@@ -26,10 +26,9 @@ export interface AnalyzeOptions extends Omit<AnalysisOptions, 'unpackers' | 'rec
  */
 export async function analyze(paths: string | readonly string[], options: AnalyzeOptions = {}): Promise<AnalysisDocument> {
   const { records = false, severity, minConfidence, ...rest } = options;
-  const unpackers = nodeUnpackers();
-  const { sources } = await findCaptures([paths].flat(), unpackers);
+  const { sources } = await findCaptures([paths].flat());
   const analysis = await analyzeSources(sources, {
-    unpackers,
+    unpackers: nodeUnpackers(),
     ...(records ? { records: new Set(recordKinds) } : {}),
     onProgress: () => new Promise<void>((resolve) => setImmediate(resolve)),
     ...rest,

@@ -34,8 +34,7 @@ export async function readCaptures(io: Io, given: ReadOptions, records: Readonly
   };
   const { findCaptures } = await import('../capture/node/sources.ts');
   const { nodeUnpackers } = await import('../capture/node/unpackers.ts');
-  const unpackers = nodeUnpackers();
-  const { sources, leftOut } = await findCaptures(namesOf(given.captures), unpackers);
+  const { sources, leftOut } = await findCaptures(namesOf(given.captures));
   const captures = sources.map(({ path }) => path);
   const context = await contextOf(given.context, captures);
   if (!given.quiet) tellLeftOut(io, leftOut);
@@ -49,7 +48,7 @@ export async function readCaptures(io: Io, given: ReadOptions, records: Readonly
     return await analyzeSources(sources, {
       ...options,
       context,
-      unpackers,
+      unpackers: nodeUnpackers(),
       signal: interrupt.signal,
       onProgress: (progress) => {
         line.tell(progress);

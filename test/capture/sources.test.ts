@@ -5,7 +5,6 @@ import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findCaptures } from '../../src/capture/node/sources.ts';
-import { nodeUnpackers } from '../../src/capture/node/unpackers.ts';
 import { writePcap } from '../../src/capture/pcap-writer.ts';
 import { PcapngWriter } from '../../src/capture/pcapng-writer.ts';
 import { analyze } from '../../src/index.ts';
@@ -46,7 +45,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const found = async (...paths: string[]) => {
-  const { sources, leftOut } = await findCaptures(paths, nodeUnpackers());
+  const { sources, leftOut } = await findCaptures(paths);
   return { sources: sources.map(({ path, begins }) => [basename(path), begins]), leftOut: leftOut.map((path) => basename(path)) };
 };
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -8,6 +8,7 @@ import { openPath } from '../../src/capture/node/file.ts';
 import { findCaptures } from '../../src/capture/node/sources.ts';
 import { UnpackThreads } from '../../src/capture/node/unpack-threads.ts';
 import { nodeUnpackers } from '../../src/capture/node/unpackers.ts';
+import { ZstdProgram } from '../../src/capture/node/zstd-program.ts';
 import { concatenated } from '../../src/capture/octets.ts';
 import { writePcap } from '../../src/capture/pcap-writer.ts';
 import { BegunSource, type ByteSource, MemorySource } from '../../src/capture/source.ts';
@@ -15,10 +16,11 @@ import { InterfaceRegistry } from '../../src/frame.ts';
 import { analysisDocument, DEFAULT_SHOWN, jsonText } from '../../src/report/json.ts';
 import { lz4, lz4Linked, type Packer, zstd } from '../tools/packers.ts';
 
-/* Files that other threads unpack: the same as without them, whatever their number. */
+/* Files that other threads or a program unpack: the same as without them, whatever their number. */
 
 const program = new URL('../tools/unpack-thread.js', import.meta.url);
 const threadsOf = (most: number): UnpackThreads => new UnpackThreads({ most, leastOctets: 0, program });
+const NO_PROGRAM = new ZstdProgram('zstd', Number.POSITIVE_INFINITY);
 
 /** More than all buffers of a thread hold. */
 const FRAMES = 4200;
@@ -49,9 +51,14 @@ function written(name: string, octets: Uint8Array): string {
   return join(folder, name);
 }
 
-async function analysisOf(paths: readonly string[], threads: UnpackThreads, options: AnalysisOptions = {}): Promise<Analysis> {
-  const unpackers = nodeUnpackers(threads);
-  const { sources } = await findCaptures(paths, nodeUnpackers(threadsOf(0)));
+async function analysisOf(
+  paths: readonly string[],
+  threads: UnpackThreads,
+  options: AnalysisOptions = {},
+  zstdProgram = NO_PROGRAM,
+): Promise<Analysis> {
+  const unpackers = nodeUnpackers(threads, zstdProgram);
+  const { sources } = await findCaptures(paths);
   return analyzeSources(sources, { unpackers, ...options });
 }
 
@@ -80,6 +87,7 @@ describe.each<[string, Packer | undefined]>([
     const alone = await analysisOf([path], threadsOf(0));
     expect(alone.inputs[0]?.packets).toBeGreaterThan(what === 'whole' ? FRAMES - 1 : 0);
     expect(textOf(await analysisOf([path], threadsOf(1)))).toBe(textOf(alone));
+    if (name === 'zstd') expect(textOf(await analysisOf([path], threadsOf(0), {}, new ZstdProgram('zstd', 0)))).toBe(textOf(alone));
   });
 });
 
@@ -134,11 +142,49 @@ describe('threads', () => {
 
   it.skipIf(!lz4)('that cannot run are told, and nothing waits for them', async () => {
     const broken = new URL('data:text/javascript,throw new Error("no room")');
-    const unpackers = nodeUnpackers(new UnpackThreads({ most: 1, leastOctets: 0, program: broken }));
+    const unpackers = nodeUnpackers(new UnpackThreads({ most: 1, leastOctets: 0, program: broken }), NO_PROGRAM);
     const path = written('broken', lz4?.(captureAt(1, 10)) ?? new Uint8Array(0));
     const input = new CaptureInput({ path, index: 0, open: () => openPath(path), registry: new InterfaceRegistry(), unpackers });
     await input.open();
     expect(input.problems.list).toMatchObject([{ kind: 'bad-compression', message: expect.stringContaining('no room') }]);
     expect(input.done).toBe(true);
+  });
+});
+
+describe.skipIf(!zstd)('a zstd program', () => {
+  const script = (name: string, text: string): string => {
+    const path = written(name, new TextEncoder().encode(`#!/bin/sh\n${text}\n`));
+    chmodSync(path, 0o755);
+    return path;
+  };
+  const textBy = async (command: string, path: string): Promise<string> =>
+    textOf(await analysisOf([path], threadsOf(0), {}, new ZstdProgram(command, 0)));
+
+  it.each([
+    ['that is missing', () => join(folder, 'missing')],
+    ['that fails at once', () => script('fails', 'exit 1')],
+    ['that fails half-way', () => script('half', 'zstd "$@" | head -c 1234567; exit 1')],
+    ['that is killed', () => script('killed', 'zstd "$@" | head -c 2345678; kill -9 $$')],
+  ])('%s: the decoder of our own takes its place', async (_, command) => {
+    const path = written('for programs', zstd?.(LONG) ?? new Uint8Array(0));
+    expect(await textBy(command(), path)).toBe(textOf(await analysisOf([path], threadsOf(0))));
+  });
+
+  it('is not waited for where the analysis is interrupted', async () => {
+    const path = written('for programs', zstd?.(LONG) ?? new Uint8Array(0));
+    const slow = new ZstdProgram(script('slow', 'zstd "$@" | head -c 1234567; sleep 60'), 0);
+    const { inputs } = await analysisOf([path], threadsOf(0), { signal: AbortSignal.abort() }, slow);
+    expect(inputs[0]?.problems.list.map(({ kind }) => kind)).toEqual(['interrupted']);
+  });
+
+  it('is asked for large files only, and by their name', () => {
+    const path = written('small', new Uint8Array(1000));
+    const asked = (from: number): boolean => {
+      const source = new ZstdProgram('true', from).unpack(new BegunSource(new Uint8Array(0), openPath(path)));
+      void source?.close?.();
+      return source !== undefined;
+    };
+    expect([asked(1001), asked(1000)]).toEqual([false, true]);
+    expect(new ZstdProgram('true', 0).unpack(new BegunSource(new Uint8Array(0), new MemorySource(new Uint8Array(9))))).toBeUndefined();
   });
 });

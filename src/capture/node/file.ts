@@ -14,7 +14,7 @@ export function openPath(path: string): ByteSource {
     closeSync(fd);
     throw new Error('it is a directory, and no captures are in it');
   }
-  if (stat.isFile()) return new FileSource(fd);
+  if (stat.isFile()) return new FileSource(fd, path === '-' ? undefined : path);
   if (path === '-') return new StreamSource(process.stdin);
   return new StreamSource(createReadStream(path, { fd, highWaterMark: STREAM_CHUNK }));
 }
@@ -38,9 +38,12 @@ function openFile(path: string): number {
 /** A regular file: read without a round trip through the event loop, which is the fastest way there is (docs/performance.md). */
 export class FileSource implements ByteSource {
   readonly fd: number;
+  /** Undefined where it is not known under which name, or not at its beginning, the file was opened. */
+  readonly path: string | undefined;
 
-  constructor(fd: number) {
+  constructor(fd: number, path?: string) {
     this.fd = fd;
+    this.path = path;
   }
 
   read(into: Uint8Array, from: number, to: number): number {

@@ -1,8 +1,8 @@
 import { readdirSync, statSync } from 'node:fs';
 import { Glances } from '../glance.ts';
 import type { InputSource } from '../source.ts';
-import type { Unpackers } from '../unpack.ts';
 import { openPath } from './file.ts';
+import { promptUnpackers } from './unpackers.ts';
 
 export interface FoundCaptures {
   sources: InputSource[];
@@ -14,9 +14,9 @@ export interface FoundCaptures {
  * What is to be read under these names: a file, a pipe or standard input as it is, of a directory the captures that lie in it, in the order of their times.
  * Where there are several, files say when they begin, so that each is opened only when its time comes.
  */
-export async function findCaptures(paths: readonly string[], unpackers: Unpackers): Promise<FoundCaptures> {
+export async function findCaptures(paths: readonly string[]): Promise<FoundCaptures> {
   const found: FoundCaptures = { sources: [], leftOut: [] };
-  const glances = new Glances(unpackers);
+  const glances = new Glances(promptUnpackers);
   for (const path of paths) {
     if (kindOf(path) === 'directory') await addDirectory(found, path, glances);
     else found.sources.push(paths.length > 1 ? await announced(path, glances) : sourceOf(path));

@@ -11,14 +11,18 @@ const MOST_WAITING = 4 << 20;
 export class StreamSource implements ByteSource {
   private readonly stream: Readable;
   private readonly chunks: Uint8Array[] = [];
+  /** Octets of `chunks`. */
   private waiting = 0;
+  private held: number;
   private at = 0;
   private ended = false;
   private failure: Error | undefined;
   private wake: (() => void) | undefined;
 
-  constructor(stream: Readable) {
+  /** @param held so many octets at the end are not given before `release` */
+  constructor(stream: Readable, held = 0) {
     this.stream = stream;
+    this.held = held;
     stream.on('data', (chunk: Uint8Array) => {
       this.chunks.push(chunk);
       this.waiting += chunk.length;
@@ -36,20 +40,30 @@ export class StreamSource implements ByteSource {
   }
 
   read(into: Uint8Array, from: number, to: number): number | Promise<number> {
-    return this.chunks.length > 0 ? this.copy(into, from, to) : this.wait(into, from, to);
+    return this.ready > 0 ? this.copy(into, from, to) : this.wait(into, from, to);
+  }
+
+  /** What was held back may be given. */
+  release(): void {
+    this.held = 0;
   }
 
   close(): void {
     this.stream.destroy();
   }
 
+  /** Octets that may be given. */
+  private get ready(): number {
+    return this.waiting - this.at - this.held;
+  }
+
   private async wait(into: Uint8Array, from: number, to: number): Promise<number> {
-    while (this.chunks.length === 0 && !this.ended) {
+    while (this.ready <= 0 && !this.ended) {
       await new Promise<void>((resolve) => {
         this.wake = resolve;
       });
     }
-    if (this.chunks.length > 0) return this.copy(into, from, to);
+    if (this.ready > 0) return this.copy(into, from, to);
     if (this.failure) throw this.failure;
     return 0;
   }
@@ -57,7 +71,7 @@ export class StreamSource implements ByteSource {
   private copy(into: Uint8Array, from: number, to: number): number {
     const [chunk] = this.chunks;
     if (!chunk) return 0;
-    const length = Math.min(to - from, chunk.length - this.at);
+    const length = Math.min(to - from, chunk.length - this.at, this.ready);
     into.set(chunk.subarray(this.at, this.at + length), from);
     this.at += length;
     if (this.at === chunk.length) {

@@ -4,6 +4,7 @@ import type { ByteSource } from '../source.ts';
 import { portableUnpackers, type Unpacker, type Unpackers } from '../unpack.ts';
 import { StreamSource } from './stream.ts';
 import { UnpackThreads } from './unpack-threads.ts';
+import { ZstdProgram } from './zstd-program.ts';
 
 /** Large enough that the hand-over costs little (docs/performance.md). */
 const UNPACKED_CHUNK = 1 << 20;
@@ -72,11 +73,14 @@ const NATIVE: { gzip: Unpacker; zstd?: Unpacker } = {
   ...(createZstdDecompress ? { zstd: (packed: ByteSource) => through(packed, createZstdDecompress({ chunkSize: UNPACKED_CHUNK })) } : {}),
 };
 
-/** For what Node does not unpack itself there are threads, so that large files are unpacked while their packets are analysed. */
-export function nodeUnpackers(threads = new UnpackThreads()): Unpackers {
+/** Those that begin to unpack at once, for who reads little. */
+export const promptUnpackers: Unpackers = { ...portableUnpackers, ...NATIVE };
+
+/** What Node does not unpack itself a program does, or threads do, so that large files are unpacked while their packets are analysed. */
+export function nodeUnpackers(threads = new UnpackThreads(), program = new ZstdProgram()): Unpackers {
   const { zstd, lz4 } = portableUnpackers;
   return {
-    zstd: (packed) => threads.unpack(packed, 'zstd') ?? zstd(packed),
+    zstd: (packed) => program.unpack(packed) ?? threads.unpack(packed, 'zstd') ?? zstd(packed),
     lz4: (packed) => threads.unpack(packed, 'lz4') ?? lz4(packed),
     ...NATIVE,
   };
