@@ -3,10 +3,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import type { Capture } from './captures.ts';
+import { Sources } from './sources.ts';
 
 /** As V8 writes it (`--cpu-prof`): a tree of calls, and for each sample the call that ran, with the microseconds since the sample before. */
 export interface CpuProfile {
-  nodes: { id: number; callFrame: { functionName: string; url: string; lineNumber: number } }[];
+  nodes: { id: number; callFrame: { functionName: string; url: string; lineNumber: number; columnNumber: number } }[];
   samples: number[];
   timeDeltas: number[];
 }
@@ -43,11 +44,14 @@ export function profileOf(project: string, capture: Capture, folder: string): Pr
   const profiles = readdirSync(folder)
     .filter((file) => file.endsWith('.cpuprofile'))
     .map((file) => JSON.parse(readFileSync(join(folder, file), 'utf8')) as CpuProfile);
-  return { capture: capture.name, packets: capture.packets, ...summarise(profiles) };
+  return { capture: capture.name, packets: capture.packets, ...summarise(profiles, new Sources(project)) };
 }
 
 /** Of several profiles, as a program with workers leaves them, the sum. */
-export function summarise(profiles: readonly CpuProfile[]): Pick<Profile, 'milliseconds' | 'folders' | 'files' | 'functions'> {
+export function summarise(
+  profiles: readonly CpuProfile[],
+  sources: Pick<Sources, 'at'>,
+): Pick<Profile, 'milliseconds' | 'folders' | 'files' | 'functions'> {
   const byFolder = new Map<string, number>();
   const byFile = new Map<string, number>();
   const byFunction = new Map<string, number>();
@@ -58,7 +62,7 @@ export function summarise(profiles: readonly CpuProfile[]): Pick<Profile, 'milli
       const frame = frames.get(id);
       const microseconds = timeDeltas[i] ?? 0;
       if (!frame || frame.functionName === '(idle)') continue;
-      const file = fileOf(frame.url, frame.functionName);
+      const file = fileOf(frame, sources);
       add(byFile, file, microseconds);
       add(byFolder, folderOf(file), microseconds);
       add(byFunction, functionOf(frame, file), microseconds);
@@ -73,14 +77,15 @@ export function summarise(profiles: readonly CpuProfile[]): Pick<Profile, 'milli
   };
 }
 
-/** The source of what was compiled: `dist/track/udp.js` is `src/track/udp.ts`. */
-function fileOf(url: string, functionName: string): string {
+type CallFrame = CpuProfile['nodes'][number]['callFrame'];
+
+/** The source of what was compiled. */
+function fileOf({ url, functionName, lineNumber, columnNumber }: CallFrame, sources: Pick<Sources, 'at'>): string {
   if (url === '') return functionName.startsWith('(') ? functionName : 'V8';
   if (url.startsWith('node:')) return 'Node.js';
   const [, name] = /\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url) ?? [];
   if (name !== undefined) return `node_modules/${name}`;
-  const [, path] = /\/dist\/(.+)\.js$/.exec(url) ?? [];
-  return path === undefined ? url : `src/${path}.ts`;
+  return sources.at(url, lineNumber, columnNumber) ?? url;
 }
 
 /** Two levels of src: `src/track/udp.ts` and `src/track/bgp/rib.ts` are of `src/track`. */
@@ -90,7 +95,7 @@ function folderOf(file: string): string {
   return below === undefined ? 'src' : `src/${folder}`;
 }
 
-function functionOf({ functionName, lineNumber }: CpuProfile['nodes'][number]['callFrame'], file: string): string {
+function functionOf({ functionName, lineNumber }: CallFrame, file: string): string {
   if (functionName.startsWith('(') && functionName === file) return functionName;
   // V8 counts lines of the compiled file from 0.
   return `${functionName || `(line ${lineNumber + 1} compiled)`}  ${file}`;

@@ -266,7 +266,7 @@ export class CaptureInput {
     }
     this.compression = compression;
     const { window } = this;
-    this.source = unpacker(new BegunSource(window.bytes.slice(window.start, window.end), this.source));
+    this.source = await unpacker(new BegunSource(window.bytes.slice(window.start, window.end), this.source));
     window.start = 0;
     window.end = 0;
     window.ended = false;

@@ -1,10 +1,9 @@
-import { Decompress } from 'fzstd';
 import { Lz4Decoder } from './lz4.ts';
 import type { Compression } from './recognise.ts';
 import type { ByteSource } from './source.ts';
 
 /** Makes the octets of a compressed source those that were packed into it. Reading throws where the packed octets are damaged. */
-export type Unpacker = (packed: ByteSource) => ByteSource;
+export type Unpacker = (packed: ByteSource) => ByteSource | Promise<ByteSource>;
 
 /** A runtime may bring better ones (Node.js its own zlib), and has to bring gzip. */
 export type Unpackers = Partial<Record<Compression, Unpacker>>;
@@ -68,6 +67,10 @@ class PushSource implements ByteSource {
 
 /** Unpackers that need nothing of the runtime. */
 export const portableUnpackers: Record<'zstd' | 'lz4', Unpacker> = {
-  zstd: (packed) => new PushSource(packed, (put) => new Decompress((octets) => put(octets.slice()))),
+  // Loaded where it is needed: most captures are not packed.
+  zstd: async (packed) => {
+    const { Decompress } = await import('fzstd');
+    return new PushSource(packed, (put) => new Decompress((octets) => put(octets.slice())));
+  },
   lz4: (packed) => new PushSource(packed, (put) => new Lz4Decoder(put)),
 };

@@ -1,41 +1,42 @@
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import type { Options } from 'yargs';
+import type { Options, PositionalOptions } from 'yargs';
 import { UsageError } from './io.ts';
 import { nearest } from './near.ts';
 import { listed } from './options.ts';
 
-/** What a command takes: the options as yargs wants them, and the words beside them. */
+/** What the command line of a command may have. */
 export interface Usage {
+  /** The command and its words, as yargs writes them; several where it has several forms. */
+  synopsis: string | readonly string[];
+  describe: string;
+  /** The words, in their order; one that is an array takes all that are left. */
+  positionals: Readonly<Record<string, PositionalOptions>>;
   options: Readonly<Record<string, Options>>;
   /** Says what is missing, wrong or too much among the words; undefined where they fit. */
   refusal(words: readonly string[]): string | undefined;
 }
 
+/** What the command line asks for: help or the version, or a command with its options and words by their names, as `maxRecords`. */
+export type Asked =
+  | { kind: 'help' | 'version'; command: string | undefined }
+  | { kind: 'command'; command: string; given: Readonly<Record<string, unknown>> };
+
 /** Where no command is named. */
 const DEFAULT_COMMAND = 'analyze';
-
-/** yargs takes a word that begins with a dash for an option. Behind this it is a name; no argument of a process can contain it. */
-const NAME_MARK = '\0';
-
-/** Words as the user wrote them. */
-export const namesOf = (words: readonly string[]): string[] => words.map((word) => word.replace(NAME_MARK, ''));
 
 const COMMON = { help: { short: 'h' }, version: { short: 'V' } } as const;
 
 type Token = Extract<NonNullable<ReturnType<typeof tokensOf>>[number], { kind: string }>;
 type OptionToken = Extract<Token, { kind: 'option' }>;
 
-/**
- * The arguments in the form in which yargs cannot misread them: the command, `--name=value` for each option, the words. yargs alone lets an unknown option
- * swallow the word after it, takes any value for a flag, and loses a lone dash. Throws a `UsageError` that names the first mistake.
- */
-export function readArguments(args: readonly string[], usages: Readonly<Record<string, Usage>>): string[] {
+/** What the arguments ask for. Throws a `UsageError` that names the first mistake. */
+export function readArguments(args: readonly string[], usages: Readonly<Record<string, Usage>>): Asked {
   const tokens = tokensOf(args, usages);
   const first = tokens.find(({ kind }) => kind !== 'option');
   const named = first?.kind === 'positional' && Object.hasOwn(usages, first.value) ? first.value : undefined;
   const asked = tokens.find((token) => token.kind === 'option' && Object.hasOwn(COMMON, token.name));
-  if (asked?.kind === 'option') return [...(named === undefined ? [] : [named]), `--${asked.name}`];
+  if (asked?.kind === 'option') return { kind: asked.name as keyof typeof COMMON, command: named };
 
   const command = named ?? DEFAULT_COMMAND;
   const usage = usages[command];
@@ -45,7 +46,7 @@ export function readArguments(args: readonly string[], usages: Readonly<Record<s
   for (const token of tokens) {
     if (token.kind === 'option') {
       const { name, value } = readOption(token, usage, named);
-      options.set(name, usage.options[name]?.array ? [...(options.get(name) ?? []), value] : [value]);
+      options.set(name, [...(options.get(name) ?? []), value]);
     } else if (token.kind === 'positional' && !(token === first && named)) {
       if (token === first) refuseUnknownCommand(token.value, Object.keys(usages));
       words.push(token.value);
@@ -53,9 +54,25 @@ export function readArguments(args: readonly string[], usages: Readonly<Record<s
   }
   const refusal = usage.refusal(words);
   if (refusal !== undefined) throw new UsageError(refusal);
-  const flags = [...options].flatMap(([name, values]) => values.map((value) => `--${name}=${value}`));
-  return [command, ...flags, ...words.map((word) => (word.startsWith('-') ? NAME_MARK + word : word))];
+  return { kind: 'command', command, given: { ...givenOptions(options, usage), ...givenWords(words, usage) } };
 }
+
+/** The options by their names in camel case. Of one that is no array the last one counts; one that is not there is what it is by default. */
+function givenOptions(given: ReadonlyMap<string, readonly string[]>, { options }: Usage): Record<string, unknown> {
+  const settled = (option: Options, values: readonly string[] | undefined): unknown => {
+    if (!values) return option.default;
+    if (option.array) return values;
+    return isFlag(option) ? values.at(-1) === 'true' : values.at(-1);
+  };
+  return Object.fromEntries(Object.entries(options).map(([name, option]) => [camelCase(name), settled(option, given.get(name))]));
+}
+
+function givenWords(words: readonly string[], { positionals }: Usage): Record<string, unknown> {
+  const left = [...words];
+  return Object.fromEntries(Object.entries(positionals).map(([name, { array }]) => [name, array ? left.splice(0) : left.shift()]));
+}
+
+const camelCase = (name: string): string => name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 
 /** Options, words and the `--` that ends the options, in their order. An option that no command has takes no value. */
 function tokensOf(args: readonly string[], usages: Readonly<Record<string, Usage>>) {

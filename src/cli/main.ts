@@ -2,23 +2,22 @@ import { isatty } from 'node:tty';
 import { helpText } from '../report/help.ts';
 import { VERSION } from '../version.ts';
 import { readArguments } from './arguments.ts';
-import { analyzeUsage } from './commands/analyze.ts';
-import { contextUsage } from './commands/context.ts';
-import { explainUsage } from './commands/explain.ts';
-import { interfacesUsage } from './commands/interfaces.ts';
-import { liveUsage } from './commands/live.ts';
-import { showUsage } from './commands/show.ts';
 import { Exit, type Io, UsageError } from './io.ts';
 import { nodeIo } from './node-io.ts';
-import { readyText } from './ready-text.ts';
+import { usages } from './usages/usages.ts';
+import { writtenHelp } from './written-help.ts';
 
-const USAGES = {
-  analyze: analyzeUsage,
-  live: liveUsage,
-  show: showUsage,
-  context: contextUsage,
-  explain: explainUsage,
-  interfaces: interfacesUsage,
+/** Gives the exit status. What it is given is what its usage allows. */
+type Command = (io: Io, given: never) => Promise<number>;
+
+/** A command is loaded when it runs, for most of the code is of one command only. */
+const COMMANDS: Record<keyof typeof usages, () => Promise<Command>> = {
+  analyze: async () => (await import('./commands/analyze.ts')).analyze,
+  live: async () => (await import('./commands/live.ts')).live,
+  show: async () => (await import('./commands/show.ts')).show,
+  context: async () => (await import('./commands/context.ts')).context,
+  explain: async () => (await import('./commands/explain.ts')).explain,
+  interfaces: async () => (await import('./commands/interfaces.ts')).interfaces,
 };
 
 /** Help is read, not filled: longer lines are hard on the eye. */
@@ -46,33 +45,28 @@ const STREAMS = [0, 1, 2];
 
 /** Runs the command line; gives the exit status. Mistakes of our own are told as such and never look like a result. */
 export async function run(args: readonly string[], io: Io): Promise<number> {
-  let exit: number = Exit.Done;
   try {
-    const argv = readArguments(args, USAGES);
-    const ready = readyText(argv);
-    if (ready !== undefined) {
-      await io.out(`${helpText(ready, Math.min(io.width, WIDEST_HELP))}\n`);
-      return exit;
+    const asked = readArguments(args, usages);
+    if (asked.kind === 'command') {
+      const command = await COMMANDS[asked.command as keyof typeof usages]();
+      return await command(io, asked.given as never);
     }
-    const { parserOf } = await import('./parser.ts');
-    const said: string[] = [];
-    const parser = parserOf(io, (code) => {
-      exit = code;
-    });
-    await parser.parseAsync(argv, {}, (_error, _argv, output) => {
-      if (output) said.push(output);
-    });
-    for (const text of said) await io.out(`${helpText(text, Math.min(io.width, WIDEST_HELP))}\n`);
-    return exit;
+    const text = asked.kind === 'version' ? VERSION : await helpFor(asked.command);
+    await io.out(`${helpText(text, Math.min(io.width, WIDEST_HELP))}\n`);
+    return Exit.Done;
   } catch (error) {
     if (error instanceof UsageError) {
-      io.err(`fluxcap: ${error.message}\nTry: fluxcap ${args[0] && Object.hasOwn(USAGES, args[0]) ? `${args[0]} ` : ''}--help\n`);
+      io.err(`fluxcap: ${error.message}\nTry: fluxcap ${args[0] && Object.hasOwn(usages, args[0]) ? `${args[0]} ` : ''}--help\n`);
       return Exit.Usage;
     }
     io.err(bugReport(error));
     return Exit.Bug;
   }
 }
+
+/** As the build wrote it down, or, from the sources, as it would. */
+const helpFor = async (command: string | undefined): Promise<string> =>
+  writtenHelp(command) ?? (await import('./help-of.ts')).helpOf(command);
 
 function bugReport(error: unknown): string {
   const what = error instanceof Error ? (error.stack ?? error.message) : String(error);

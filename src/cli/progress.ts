@@ -1,5 +1,5 @@
 import type { Progress } from '../analysis.ts';
-import { bytesText, rateText } from '../report/units.ts';
+import { bytesText, grouped, rateText } from '../report/units.ts';
 import type { Io } from './io.ts';
 
 const FIRST_AFTER_MS = 1000;
@@ -23,7 +23,7 @@ export function progressLine(
       last = now;
       const seconds = (now - started) / 1000;
       const of = totalBytes === null ? '' : ` of ${bytesText(totalBytes)}, ${Math.min(100, Math.floor((bytes / totalBytes) * 100))} %`;
-      const line = `${bytesText(bytes)}${of}; ${packets.toLocaleString('en')} packets; ${rateText(bytes, packets, seconds)}`;
+      const line = `${bytesText(bytes)}${of}; ${grouped(packets)} packets; ${rateText(bytes, packets, seconds)}`;
       if (io.status) io.status(line);
       else io.err(`${line}\n`);
     },

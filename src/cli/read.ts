@@ -1,10 +1,12 @@
-import type { Analysis, AnalysisOptions } from '../analysis.ts';
+import { type Analysis, type AnalysisOptions, analyzeSources } from '../analysis.ts';
+import { sizeOf } from '../capture/node/file.ts';
+import { findCaptures } from '../capture/node/sources.ts';
+import { nodeUnpackers } from '../capture/node/unpackers.ts';
 import type { RecordKind, RecordSink } from '../track/records.ts';
-import { namesOf } from './arguments.ts';
 import { contextOf } from './context-files.ts';
 import { Exit, type Io } from './io.ts';
-import { parseExpectVia, parseLocal, parseMaxRecords, parsePeers } from './options.ts';
 import { progressLine } from './progress.ts';
+import { parseExpectVia, parseLocal, parseMaxRecords, parsePeers } from './values.ts';
 
 /** Options of all commands that read captures. */
 export interface ReadOptions {
@@ -32,14 +34,10 @@ export async function readCaptures(io: Io, given: ReadOptions, records: Readonly
     expectVia: parseExpectVia(given.expectVia),
     ...(sink ? { sink } : {}),
   };
-  const { findCaptures } = await import('../capture/node/sources.ts');
-  const { nodeUnpackers } = await import('../capture/node/unpackers.ts');
-  const { sources, leftOut } = await findCaptures(namesOf(given.captures));
+  const { sources, leftOut } = await findCaptures(given.captures);
   const captures = sources.map(({ path }) => path);
   const context = await contextOf(given.context, captures);
   if (!given.quiet) tellLeftOut(io, leftOut);
-  const { analyzeSources } = await import('../analysis.ts');
-  const { sizeOf } = await import('../capture/node/file.ts');
   const sizes = captures.map(sizeOf);
   const total = sizes.reduce<number | null>((sum, size) => (sum === null || size === null ? null : sum + size), 0);
   const line = progressLine(io, given.quiet ? 'never' : given.progress, total);

@@ -74,9 +74,6 @@ export function analysisDocument(analysis: Analysis, shown: Shown = DEFAULT_SHOW
 export const isShown = ({ severity, confidence }: Finding, shown: Shown): boolean =>
   isAtLeast(severities, severity, shown.severity) && isAtLeast(confidences, confidence, shown.minConfidence);
 
-/** Objects are indented, as people read them with a pager; the order of keys is part of the text. */
-export const jsonText = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`;
-
 /** What is known of an input by now. */
 export function inputOf(input: CaptureInput): JsonInput {
   const { path, format, compression, packets, bytes, first, last, interfaces, drops, problems } = input;

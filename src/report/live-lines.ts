@@ -72,6 +72,3 @@ export function dropsOf(inputs: readonly Pick<LiveInputStatus, 'drops'>[]): numb
   const told = inputs.flatMap(({ drops }) => [drops.kernel, drops.interface]).filter((drops) => drops !== null);
   return told.length > 0 ? told.reduce((sum, drops) => sum + drops, 0) : null;
 }
-
-/** `1,234,567`. */
-export const grouped = (count: number): string => Math.round(count).toLocaleString('en');

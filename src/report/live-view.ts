@@ -5,10 +5,10 @@ import type { LiveInputStatus, LiveStatus } from '../live/status.ts';
 import { secondsOf } from '../net/time.ts';
 import { harmless } from './harmless.ts';
 import { isShown, type Shown } from './json.ts';
-import { dropsOf, grouped, stateSize } from './live-lines.ts';
+import { dropsOf, stateSize } from './live-lines.ts';
 import type { Painter } from './paint.ts';
 import type { Rates } from './rates.ts';
-import { bytesText } from './units.ts';
+import { bytesText, grouped } from './units.ts';
 import { wrapText } from './wrap.ts';
 
 export interface ViewLayout {

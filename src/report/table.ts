@@ -3,7 +3,7 @@ import type { Finding } from '../diagnose/finding.ts';
 import type { AnalysisDocument, JsonInput } from './json.ts';
 import type { Painter } from './paint.ts';
 import { remedyText } from './remedy-text.ts';
-import { bytesText } from './units.ts';
+import { bytesText, grouped } from './units.ts';
 import { wrapText } from './wrap.ts';
 
 export interface Layout {
@@ -32,7 +32,7 @@ function inputLine({ path, format, compression, linktypes, packets, bytes, first
   const kind = [format, compression].filter((each) => each !== null).join(' in ');
   const times = first === null ? '' : `, ${span(first, last, 0)}`;
   const damage = problems.some(({ lost }) => lost) ? '; read in part only' : '';
-  return `${path}: ${kind}, ${linktypes.join(' and ') || 'no interface'}, ${packets.toLocaleString('en')} packets, ${bytesText(bytes)}${times}${damage}`;
+  return `${path}: ${kind}, ${linktypes.join(' and ') || 'no interface'}, ${grouped(packets)} packets, ${bytesText(bytes)}${times}${damage}`;
 }
 
 /** From one time to another, in UTC, the day once if it is one; with so many decimals of the second. */
@@ -57,7 +57,7 @@ function summaryLine({ summary, stats }: AnalysisDocument): string {
     summary[severity] > 0 ? `${summary[severity]} ${summary[severity] === 1 ? one : many}` : [],
   );
   const { records } = stats;
-  const seen = Object.entries(records).flatMap(([kind, count]) => (count > 0 ? `${count.toLocaleString('en')} ${kind}` : []));
+  const seen = Object.entries(records).flatMap(([kind, count]) => (count > 0 ? `${grouped(count)} ${kind}` : []));
   const hidden =
     summary.hidden > 0
       ? ` ${summary.hidden} more ${summary.hidden === 1 ? 'is' : 'are'} hidden (--severity info --min-confidence possible shows all).`

@@ -11,6 +11,9 @@ export function bytesText(bytes: number): string {
   return `${unit === 0 || value >= 100 ? Math.round(value) : Math.round(value * 10) / 10} ${UNITS[unit]}`;
 }
 
+/** `1,234,567`. Not by the locale: loading the rules of all languages takes longer than reading a small capture. */
+export const grouped = (count: number): string => String(Math.round(count)).replace(/\B(?=(?:\d{3})+$)/g, ',');
+
 /** Octets and packets a second. */
 export const rateText = (bytes: number, packets: number, seconds: number): string =>
-  `${bytesText(bytes / seconds)}/s, ${Math.round(packets / seconds).toLocaleString('en')} packets/s`;
+  `${bytesText(bytes / seconds)}/s, ${grouped(packets / seconds)} packets/s`;

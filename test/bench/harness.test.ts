@@ -164,13 +164,13 @@ describe('results', () => {
 describe('profile', () => {
   const node = (id: number, functionName: string, url: string): CpuProfile['nodes'][number] => ({
     id,
-    callFrame: { functionName, url, lineNumber: 10 },
+    callFrame: { functionName, url, lineNumber: Number(/:(\d+)$/.exec(url)?.[1] ?? 0), columnNumber: 0 },
   });
   const profile: CpuProfile = {
     nodes: [
-      node(1, 'find', 'file:///x/dist/track/table.js'),
-      node(2, 'find', 'file:///x/dist/track/table.js'),
-      node(3, 'readOpen', 'file:///x/dist/track/bgp/open.js'),
+      node(1, 'find', 'file:///x/dist/pieces/analysis.js:10'),
+      node(2, 'find', 'file:///x/dist/pieces/analysis.js:10'),
+      node(3, 'readOpen', 'file:///x/dist/pieces/analysis.js:20'),
       node(4, '(garbage collector)', ''),
       node(5, '(idle)', ''),
       node(6, '', 'file:///x/node_modules/@noble/hashes/blake2.js'),
@@ -180,8 +180,12 @@ describe('profile', () => {
     timeDeltas: [1000, 2000, 500, 300, 9000, 200, 1000],
   };
 
+  const sources = {
+    at: (url: string, line: number) => (url.includes('/pieces/') ? `src/track/${line === 10 ? 'table' : 'bgp/open'}.ts` : undefined),
+  };
+
   it('sums self time by folder, file and function of the sources, without idle time', () => {
-    const { milliseconds, folders, files, functions } = summarise([profile]);
+    const { milliseconds, folders, files, functions } = summarise([profile], sources);
     expect(milliseconds).toBe(5);
     const named = (times: readonly { name: string; milliseconds: number }[]): [string, number][] =>
       times.map((each) => [each.name, each.milliseconds]);
@@ -200,7 +204,7 @@ describe('profile', () => {
     expect(functions[0]?.share).toBeCloseTo(0.6);
   });
 
-  it('adds up several, as of workers', () => expect(summarise([profile, profile]).milliseconds).toBe(10));
+  it('adds up several, as of workers', () => expect(summarise([profile, profile], sources).milliseconds).toBe(10));
 });
 
 describe('options', () => {

@@ -5,7 +5,8 @@ import { CaptureInput } from '../../src/capture/input.ts';
 import { writePcap } from '../../src/capture/pcap-writer.ts';
 import { MemorySource } from '../../src/capture/source.ts';
 import { InterfaceRegistry } from '../../src/frame.ts';
-import { analysisDocument, DEFAULT_SHOWN, jsonText } from '../../src/report/json.ts';
+import { analysisDocument, DEFAULT_SHOWN } from '../../src/report/json.ts';
+import { jsonText } from '../../src/report/json-text.ts';
 import { eachMerged } from '../tools/walk.ts';
 
 interface Time {

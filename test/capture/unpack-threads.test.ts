@@ -13,7 +13,8 @@ import { concatenated } from '../../src/capture/octets.ts';
 import { writePcap } from '../../src/capture/pcap-writer.ts';
 import { BegunSource, type ByteSource, MemorySource } from '../../src/capture/source.ts';
 import { InterfaceRegistry } from '../../src/frame.ts';
-import { analysisDocument, DEFAULT_SHOWN, jsonText } from '../../src/report/json.ts';
+import { analysisDocument, DEFAULT_SHOWN } from '../../src/report/json.ts';
+import { jsonText } from '../../src/report/json-text.ts';
 import { lz4, lz4Linked, type Packer, zstd } from '../tools/packers.ts';
 
 /* Files that other threads or a program unpack: the same as without them, whatever their number. */

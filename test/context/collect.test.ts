@@ -470,11 +470,7 @@ describe('the command', () => {
     quiet?: boolean;
   }): Promise<{ stdout: string; stderr: string; exit: number }> {
     const io = collectingIo();
-    let exit = 0;
-    const { handler } = context(io, (status) => {
-      exit = status;
-    });
-    await handler({ quiet: false, ...options, _: [], $0: 'fluxcap' });
+    const exit = await context(io, { quiet: false, ...options });
     return { stdout: io.stdout, stderr: io.stderr, exit };
   }
 

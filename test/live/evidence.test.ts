@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writePcap } from '../../src/capture/pcap-writer.ts';
-import { parseLocal, parsePeers } from '../../src/cli/options.ts';
+import { parseLocal, parsePeers } from '../../src/cli/values.ts';
 import { evidenceCapture, evidenceLeft } from '../../src/live/evidence.ts';
 import { scenarios } from '../scenarios/index.ts';
 import { bundledCaptures, readOctets, root } from '../tools/captures.ts';

@@ -74,14 +74,14 @@ describe.skipIf(why !== undefined)(`interfaces of a machine${why === undefined ?
 describe('fluxcap interfaces', () => {
   it('prints JSON, and a table with the same', async () => {
     const json = collectingIo();
-    await interfaces(json).handler({ json: true, _: [], $0: '' });
+    await interfaces(json, { json: true });
     const listed = JSON.parse(json.stdout) as Record<string, unknown>[];
     expect(listed.at(-1)).toMatchObject({ index: null, name: 'any', backends: expect.any(Array) });
     for (const each of listed) {
       expect(Object.keys(each)).toEqual(['index', 'name', 'linktype', 'addresses', 'mac', 'state', 'carrier', 'backends']);
     }
     const table = collectingIo();
-    await interfaces(table).handler({ _: [], $0: '' });
+    await interfaces(table, {});
     for (const { name } of listed) expect(table.stdout).toMatch(new RegExp(`│ ${name} `));
   });
 });

@@ -1,5 +1,5 @@
 import type { AnalysisOptions } from '../../src/analysis.ts';
-import { parseExpectVia, parseLocal, parsePeers } from '../../src/cli/options.ts';
+import { parseExpectVia, parseLocal, parsePeers } from '../../src/cli/values.ts';
 import { Context } from '../../src/context/context.ts';
 import { hostOf } from '../../src/context/model.ts';
 import type { ScenarioOptions } from './scenario.ts';

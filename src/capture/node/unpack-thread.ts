@@ -31,7 +31,7 @@ port.on('message', (order: UnpackOrder) => {
 });
 
 async function unpack({ compression, fd, begun }: UnpackJob): Promise<void> {
-  const source = portableUnpackers[compression](new BegunSource(begun, new BorrowedFile(fd)));
+  const source = await portableUnpackers[compression](new BegunSource(begun, new BorrowedFile(fd)));
   let failure: string | undefined;
   try {
     while (!isStopped && (await unpackBuffer(source)));

@@ -1,5 +1,4 @@
 import { Readable, type Transform } from 'node:stream';
-import * as zlib from 'node:zlib';
 import type { ByteSource } from '../source.ts';
 import { portableUnpackers, type Unpacker, type Unpackers } from '../unpack.ts';
 import { StreamSource } from './stream.ts';
@@ -65,12 +64,15 @@ function through(packed: ByteSource, unpacker: Transform): ByteSource {
 }
 
 type CreateZstdDecompress = (options: { chunkSize: number }) => Transform;
-const { createZstdDecompress } = zlib as unknown as { createZstdDecompress?: CreateZstdDecompress };
+async function zstd(packed: ByteSource): Promise<ByteSource> {
+  const { createZstdDecompress } = (await import('node:zlib')) as unknown as { createZstdDecompress: CreateZstdDecompress };
+  return through(packed, createZstdDecompress({ chunkSize: UNPACKED_CHUNK }));
+}
 
-/** Node's own unpackers, which work in threads of their own: zstd from 22.15 on. */
+/** Node's own unpackers, which work in threads of their own: zstd from 22.15 on. zlib is loaded for what is packed only. */
 const NATIVE: { gzip: Unpacker; zstd?: Unpacker } = {
-  gzip: (packed) => through(packed, zlib.createGunzip({ chunkSize: UNPACKED_CHUNK })),
-  ...(createZstdDecompress ? { zstd: (packed: ByteSource) => through(packed, createZstdDecompress({ chunkSize: UNPACKED_CHUNK })) } : {}),
+  gzip: async (packed) => through(packed, (await import('node:zlib')).createGunzip({ chunkSize: UNPACKED_CHUNK })),
+  ...('zstd' in process.versions ? { zstd } : {}),
 };
 
 /** Those that begin to unpack at once, for who reads little. */
@@ -78,9 +80,9 @@ export const promptUnpackers: Unpackers = { ...portableUnpackers, ...NATIVE };
 
 /** What Node does not unpack itself a program does, or threads do, so that large files are unpacked while their packets are analysed. */
 export function nodeUnpackers(threads = new UnpackThreads(), program = new ZstdProgram()): Unpackers {
-  const { zstd, lz4 } = portableUnpackers;
+  const { zstd: portableZstd, lz4 } = portableUnpackers;
   return {
-    zstd: (packed) => program.unpack(packed) ?? threads.unpack(packed, 'zstd') ?? zstd(packed),
+    zstd: (packed) => program.unpack(packed) ?? threads.unpack(packed, 'zstd') ?? portableZstd(packed),
     lz4: (packed) => threads.unpack(packed, 'lz4') ?? lz4(packed),
     ...NATIVE,
   };

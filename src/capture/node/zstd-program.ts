@@ -108,13 +108,14 @@ class ProgramSource implements ByteSource {
 
   /** The decoder of our own takes the program's place: what was given already is passed over. */
   private async startOver(into: Uint8Array, from: number, to: number): Promise<number> {
-    this.own = portableUnpackers.zstd(openPath(this.path));
+    const own = await portableUnpackers.zstd(openPath(this.path));
+    this.own = own;
     for (let left = this.given; left > 0; ) {
-      const passed = await this.own.read(into, from, Math.min(to, from + left));
+      const passed = await own.read(into, from, Math.min(to, from + left));
       if (passed === 0) return 0;
       left -= passed;
     }
-    return this.own.read(into, from, to);
+    return own.read(into, from, to);
   }
 }
 

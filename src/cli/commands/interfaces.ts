@@ -1,39 +1,20 @@
-import type { Argv, CommandModule } from 'yargs';
-import type { HostInterface } from '../../capture/node/live/interfaces.ts';
-import type { BackendState } from '../../capture/node/live/probe.ts';
-import type { Usage } from '../arguments.ts';
-import type { Io } from '../io.ts';
-import * as options from '../options.ts';
+import { type HostInterface, hostInterfaces } from '../../capture/node/live/interfaces.ts';
+import { type BackendState, probeBackends } from '../../capture/node/live/probe.ts';
+import { fittingTable } from '../../report/fitting-table.ts';
+import { jsonText } from '../../report/json-text.ts';
+import { Exit, type Io } from '../io.ts';
 
 interface InterfacesOptions {
   json?: boolean | undefined;
 }
 
-/** What the command line of `interfaces` may have. */
-export const interfacesUsage: Usage = {
-  options: { json: options.json },
-  refusal: (words) => (words.length > 0 ? `interfaces: expected no words, got "${words.join(' ')}"` : undefined),
-};
-
 /** Lists what can be captured from. */
-export const interfaces = (io: Io): CommandModule<object, InterfacesOptions> => ({
-  command: 'interfaces',
-  describe: 'What can be captured from: index, link type, addresses, state, and the backends that can open it',
-  builder: (yargs) => yargs.options(interfacesUsage.options) as unknown as Argv<InterfacesOptions>,
-  handler: async ({ json }) => {
-    const { hostInterfaces } = await import('../../capture/node/live/interfaces.ts');
-    const { probeBackends } = await import('../../capture/node/live/probe.ts');
-    const backends = await probeBackends();
-    const all = hostInterfaces().map((each) => ({ ...each, backends: backendsFor(each, backends) }));
-    if (json) {
-      const { jsonText } = await import('../../report/json.ts');
-      await io.out(jsonText(all));
-    } else {
-      const { fittingTable } = await import('../../report/fitting-table.ts');
-      await io.out(fittingTable(columnsOf(all), io.width) + refusals(backends));
-    }
-  },
-});
+export async function interfaces(io: Io, { json }: InterfacesOptions): Promise<number> {
+  const backends = await probeBackends();
+  const all = hostInterfaces().map((each) => ({ ...each, backends: backendsFor(each, backends) }));
+  await io.out(json ? jsonText(all) : fittingTable(columnsOf(all), io.width) + refusals(backends));
+  return Exit.Done;
+}
 
 type Listed = HostInterface & { backends: string[] };
 

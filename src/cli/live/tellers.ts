@@ -2,7 +2,8 @@ import type { Analysis } from '../../analysis.ts';
 import type { News } from '../../live/news.ts';
 import type { LiveSession } from '../../live/session.ts';
 import type { LiveStatus } from '../../live/status.ts';
-import { analysisDocument, inputOf, jsonText, type Shown } from '../../report/json.ts';
+import { analysisDocument, inputOf, type Shown } from '../../report/json.ts';
+import { jsonText } from '../../report/json-text.ts';
 import { newsLine } from '../../report/live-lines.ts';
 import type { Io } from '../io.ts';
 import { layoutOf } from '../layout.ts';
@@ -110,5 +111,5 @@ export class LineTeller extends PlainTeller implements Teller {
 
 export async function reportOf(analysis: Analysis, io: Io, { shown, color }: TellerOptions): Promise<string> {
   const { analysisReport } = await import('../../report/table.ts');
-  return analysisReport(analysisDocument(analysis, shown), await layoutOf(io, color));
+  return analysisReport(analysisDocument(analysis, shown), layoutOf(io, color));
 }

@@ -23,7 +23,7 @@ export class ViewTeller implements Teller {
   }
 
   async begin(session: LiveSession): Promise<void> {
-    const { paint } = await layoutOf(this.io, this.options.color);
+    const { paint } = layoutOf(this.io, this.options.color);
     const meter = new RateMeter();
     const { shown } = this.options;
     this.view = await TerminalView.open(this.terminal, (size) => {

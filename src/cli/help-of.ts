@@ -1,12 +1,13 @@
-import yargs from 'yargs';
+import yargs, { type Argv } from 'yargs';
 import { VERSION } from '../version.ts';
-import { analyze } from './commands/analyze.ts';
-import { context } from './commands/context.ts';
-import { explain } from './commands/explain.ts';
-import { interfaces } from './commands/interfaces.ts';
-import { live } from './commands/live.ts';
-import { show } from './commands/show.ts';
-import { Exit, type Io, UsageError } from './io.ts';
+import { Exit } from './io.ts';
+import { usages } from './usages/usages.ts';
+import type { WrittenHelp } from './written-help.ts';
+
+/*
+ * What `--help` says, laid out by yargs. The build writes it down, so that yargs is loaded by no run: it takes as long as the analysis of a small capture, and
+ * the arguments are read without it (arguments.ts).
+ */
 
 const EXITS: Record<keyof typeof Exit, string> = {
   Done: 'analysed, with or without findings; `live`: ended by Ctrl-C or kill too',
@@ -18,9 +19,9 @@ const EXITS: Record<keyof typeof Exit, string> = {
   Interrupted: 'interrupted twice (after the first Ctrl-C the report on what was read still comes); `live`: before it listened',
 };
 
-/** The commands as yargs knows them. `done` gets the exit status. */
-export function parserOf(io: Io, done: (exit: number) => void) {
-  return yargs()
+/** The commands as yargs knows them. */
+function helper(): Argv {
+  const parser = yargs()
     .scriptName('fluxcap')
     .detectLocale(false)
     .usage(
@@ -33,12 +34,6 @@ export function parserOf(io: Io, done: (exit: number) => void) {
 
 Reads packet captures, or listens on interfaces, and says why traffic takes the wrong way.`,
     )
-    .command(analyze(io, done))
-    .command(live(io, done))
-    .command(show(io, done))
-    .command(context(io, done))
-    .command(explain(io))
-    .command(interfaces(io))
     .example('$0 gateway.pcapng', 'what is wrong in this capture')
     .example(`$0 live any --filter 'not port 22'`, 'the same while it happens, on all interfaces')
     .example(`$0 live any --ssh gw`, 'the same on another machine; all that is installed there is tcpdump')
@@ -55,13 +50,19 @@ Reads packet captures, or listens on interfaces, and says why traffic takes the 
     .alias('help', 'h')
     .alias('version', 'V')
     .wrap(null)
-    .strict()
-    .demandCommand(0)
-    .exitProcess(false)
-    .showHelpOnFail(false)
-    .fail((message, error) => {
-      throw error ?? new UsageError(message);
+    .exitProcess(false);
+  for (const { synopsis, describe, positionals, options } of Object.values(usages)) {
+    parser.command({
+      command: synopsis,
+      describe,
+      builder: (command) => {
+        for (const [name, positional] of Object.entries(positionals)) command.positional(name, positional);
+        return command.options(options);
+      },
+      handler: () => {},
     });
+  }
+  return parser;
 }
 
 const exitList = (): string =>
@@ -69,12 +70,18 @@ const exitList = (): string =>
     .map(([name, status]) => `  ${String(status).padEnd(5)}${EXITS[name as keyof typeof Exit]}`)
     .join('\n');
 
-/** What yargs says to these arguments, in lines of any length. */
-export async function helpOf(argv: readonly string[]): Promise<string> {
+/** What `--help` says of a command, or of all, in lines of any length. */
+export async function helpOf(command: string | undefined): Promise<string> {
   let said = '';
-  const silent: Io = { out: async () => {}, err: () => {}, width: 80, outIsTerminal: false, errIsTerminal: false, env: {} };
-  await parserOf(silent, () => {}).parseAsync([...argv], {}, (_error, _argv, output) => {
+  await helper().parseAsync([...(command === undefined ? [] : [command]), '--help'], {}, (_error, _argv, output) => {
     said += output;
   });
   return said;
+}
+
+/** All of it, as the build writes it down. */
+export async function allHelp(): Promise<WrittenHelp> {
+  const help: Record<string, string> = { '': await helpOf(undefined) };
+  for (const command of Object.keys(usages)) help[command] = await helpOf(command);
+  return help;
 }
