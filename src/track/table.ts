@@ -27,7 +27,7 @@ export const NONE = -1;
  *   0-1 seen at | 2 hash, or in a free one the next free one plus one | key | the tracker's own | older 1 | newer 1 | queued at 2
  *
  * One after the other in one array, each a whole number of cache lines: a packet touches one place of the index and the entry. What it does not touch stands
- * at the end, since memory rarely begins where a line does.
+ * at the end, since memory need not begin where a line does.
  */
 /** A double. */
 const SEEN = 0;
@@ -52,6 +52,12 @@ const GROWTH = 4;
 
 const NO_WORDS = new Int32Array(0);
 const NO_DOUBLES = new Float64Array(0);
+
+/**
+ * Octets in front of the first entry: large memory begins 16 octets behind a page (what the allocator knows of it stands there), so that entries begin where lines of
+ * cache do. Where it begins elsewhere, nothing is lost but these.
+ */
+const IN_FRONT = 48;
 
 /** Words of entries, and the same memory as doubles: words 2n and 2n + 1 are double n. */
 interface Memory {
@@ -275,9 +281,9 @@ export class Table {
     this.capacity = this.capacity === 0 ? Math.min(this.limit, FIRST_ENTRIES) : Math.min(this.limit, this.capacity * GROWTH);
     const words = enlarged(this.words, this.capacity * this.stride);
     this.words = words;
-    this.doubles = new Float64Array(words.buffer);
+    this.doubles = asDoubles(words);
     this.apart.words = enlarged(this.apart.words, this.capacity * this.apartStride);
-    this.apart.doubles = new Float64Array(this.apart.words.buffer);
+    this.apart.doubles = asDoubles(this.apart.words);
     this.index = new Int32Array(this.capacity * 2);
     this.mask = this.index.length - 1;
     for (let id = this.oldest; id !== NONE; id = this.newerThan(id)) this.enter(words[id * this.stride + HASH] ?? 0, id);
@@ -365,7 +371,9 @@ export class Table {
 }
 
 function enlarged(words: Int32Array, length: number): Int32Array {
-  const larger = new Int32Array(length);
+  const larger = new Int32Array(new ArrayBuffer(IN_FRONT + length * Int32Array.BYTES_PER_ELEMENT), IN_FRONT, length);
   larger.set(words);
   return larger;
 }
+
+const asDoubles = (words: Int32Array): Float64Array => new Float64Array(words.buffer, words.byteOffset, words.length >> 1);
