@@ -52,6 +52,18 @@ async function fluxcapAt(width: number, ...args: string[]) {
   return { exit, stdout: io.stdout, stderr: io.stderr };
 }
 
+describe('a directory', () => {
+  it('is analysed as the captures in it, and what is none is named', async () => {
+    const { exit, stdout, stderr } = await fluxcap('--json', folder);
+    const { inputs } = JSON.parse(stdout);
+    expect(inputs.map(({ path: name }: { path: string }) => name)).toEqual(['cut.pcap', 'quiet.pcap', 'two.pcap'].map(path));
+    expect(stderr).toContain(`fluxcap: note: left out, for they are no captures: ${path('notes.txt')}\n`);
+    // One of them is cut.
+    expect(exit).toBe(Exit.Unread);
+    expect((await fluxcap('--json', '--quiet', folder)).stderr).not.toContain('notes.txt');
+  });
+});
+
 describe('a named pipe', () => {
   it('is opened once: its writer is not cut off', { timeout: 30_000 }, () => {
     const script = `mkfifo p; { cat two.pcap > p; echo writer $? >&2; } & "$0" "$1" --quiet --json p | grep -c '"packets": 3'; wait`;

@@ -6,7 +6,12 @@ export const analyzeUsage: Usage = {
   synopsis: ['analyze <captures..>', '$0 <captures..>'],
   describe: 'Read captures (- is standard input), print what is wrong and why',
   positionals: {
-    captures: { type: 'string', array: true, demandOption: true, describe: 'Capture files: pcap, pcapng; gzip, zstd, lz4' },
+    captures: {
+      type: 'string',
+      array: true,
+      demandOption: true,
+      describe: 'Capture files or directories of them: pcap, pcapng; gzip, zstd, lz4',
+    },
   },
   options: {
     json: options.json,

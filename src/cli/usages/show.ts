@@ -23,7 +23,7 @@ export const showUsage: Usage = {
   describe: `Print records: who asked, who answered, over time; <kind> is ${options.listed(KINDS)}`,
   positionals: {
     kind: { choices: KINDS, demandOption: true, describe: 'Which records' },
-    captures: { type: 'string', array: true, demandOption: true, describe: 'Capture files, - is standard input' },
+    captures: { type: 'string', array: true, demandOption: true, describe: 'Capture files or directories of them, - is standard input' },
   },
   options: {
     json: options.json,
