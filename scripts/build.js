@@ -31,6 +31,8 @@ writeFileSync('dist/cli/help.json', `${JSON.stringify(await allHelp())}\n`);
 const PIECES = [
   { name: 'words', neededBy: ['cli/main.js', 'cli/commands/context.js', 'cli/commands/interfaces.js'], andBy: ['core.js'] },
   { name: 'main', neededBy: ['cli/main.js'] },
+  // A thread that unpacks needs no analysis.
+  { name: 'unpacking', neededBy: ['capture/unpack.js', 'capture/source.js'] },
   { name: 'analysis', neededBy: ['analysis.js', 'capture/glance.js', 'report/json.js'] },
   { name: 'files', neededBy: ['capture/node/file.js', 'capture/node/unpackers.js'] },
   { name: 'captures', neededBy: ['capture/node/sources.js'] },

@@ -58,7 +58,8 @@ function loadedBy(...args: string[]): Loaded {
 }
 
 describe('a run loads what it needs', () => {
-  const ANALYSIS = ['cli/main.js', 'pieces/analysis.js', 'pieces/captures.js', 'pieces/files.js', 'pieces/reading.js', 'pieces/words.js'];
+  const READING = ['pieces/captures.js', 'pieces/files.js', 'pieces/reading.js', 'pieces/unpacking.js'];
+  const ANALYSIS = ['cli/main.js', 'pieces/analysis.js', ...READING, 'pieces/words.js'];
 
   it.each([
     { args: ['--help'], more: [] },
@@ -82,7 +83,7 @@ describe('a run loads what it needs', () => {
 
   it.each([
     { args: ['context', '--from', join(root, 'docs')], files: ['pieces/collect.js', 'pieces/context.js'] },
-    { args: ['interfaces', '--json'], files: ['pieces/files.js', 'pieces/interfaces.js', 'pieces/open.js'] },
+    { args: ['interfaces', '--json'], files: ['pieces/files.js', 'pieces/interfaces.js', 'pieces/open.js', 'pieces/unpacking.js'] },
   ])('$args', ({ args, files }) => {
     const loaded = loadedBy(...args);
     // A child process of it asks whether the cap package works.
@@ -137,6 +138,11 @@ describe('the library', () => {
     expect(named).toContain('pieces/analysis.js');
     expect(named.length).toBeLessThan(10);
     expect(named.filter((file) => COMMAND_LINE.test(file))).toEqual([]);
+  });
+
+  it('unpacks in threads that load no analysis', () => {
+    const named = [...closure('pieces/unpack-thread.js').files].map((file) => relative(dist, file)).sort();
+    expect(named).toEqual(['pieces/files.js', 'pieces/unpack-thread.js', 'pieces/unpacking.js']);
   });
 
   it('has a core that knows no Node.js', () => {
