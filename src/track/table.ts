@@ -34,10 +34,13 @@ const SEEN = 0;
 const HASH = 2;
 const KEY = 3;
 /*
- * The index: twice as many places as entries, a word each: id plus one in the lower bits (0: the place is free), and above it as much of the hash as there is
- * room for. An entry stands at the place that the lowest bits of its hash say, or at the next free one. So who has no entry finds that out without looking at
- * anybody else's, and the index is small enough for the cache.
+ * The index: twice as many places as entries, a word each: id plus one in the lower bits (0: the place is free), how far it is from its own place, and above
+ * that as much of the hash as there is room for. An entry's own place is the one that the lowest bits of its hash say; it stands there or at the next free one.
+ * So who has no entry, or leaves, finds that out without looking at anybody else's, and the index is small enough for the cache.
  */
+/** Who stands so many places from its own, or more, has its hash asked. */
+const FAR = 15;
+
 /* From the end of the entry. */
 const QUEUE_WORDS = 4;
 const OLDER = -4;
@@ -95,10 +98,14 @@ export class Table {
   private readonly ownAt: number;
   private readonly apartStride: number;
   private readonly apartAt: number;
+  /** The tracker has words there. */
+  private readonly hasApart: boolean;
   private index: Int32Array = NO_ENTRY;
   private mask = 0;
-  /** Bits of a place that hold the id. */
+  /** Bits of a place that hold the id, those that hold a part of the hash, and where those between them begin. */
   private readonly idMask: number;
+  private readonly hashMask: number;
+  private readonly distanceShift: number;
   /** Entries that there is memory for. */
   private capacity = 0;
   private oldest = NONE;
@@ -116,12 +123,15 @@ export class Table {
   constructor({ words, front = words, own = 0, apart = 0, limit, idleSec, clock, leave }: TableOptions) {
     this.limit = 2 ** Math.ceil(Math.log2(limit));
     this.idMask = 2 * this.limit - 1;
+    this.distanceShift = 32 - Math.clz32(this.idMask);
+    this.hashMask = ~(this.idMask | (FAR << this.distanceShift));
     this.keyLength = words;
     this.key = new Int32Array(words);
     this.front = front;
     this.ownAt = KEY + front + ((KEY + front) % 2);
     this.stride = Math.ceil((this.ownAt + own + QUEUE_WORDS) / LINE) * LINE;
     this.apartAt = words - front + ((words - front) % 2);
+    this.hasApart = apart > 0;
     this.apartStride = this.apartAt + apart + (apart % 2);
     this.idleSec = idleSec;
     this.clock = clock;
@@ -173,7 +183,7 @@ export class Table {
     const at = id * this.stride;
     for (let i = this.ownAt; i < this.stride; i++) words[at + i] = 0;
     for (let i = 0; i < this.keyLength && i < front; i++) words[at + KEY + i] = this.key[i] ?? 0;
-    if (this.apartStride > 0) this.beginApart(id);
+    if (this.hasApart || this.keyLength > front) this.beginApart(id);
     words[at + HASH] = hash;
     this.enter(hash, id);
     this.doubles[(at >> 1) + SEEN] = this.clock.at;
@@ -243,11 +253,11 @@ export class Table {
   }
 
   private lookUp(hash: number): number {
-    const { index, mask, idMask, words, stride } = this;
+    const { index, mask, idMask, hashMask, words, stride } = this;
     for (let at = hash & mask; ; at = (at + 1) & mask) {
       const place = index[at] ?? 0;
       if (place === 0) return NONE;
-      if (((place ^ hash) & ~idMask) !== 0) continue;
+      if (((place ^ hash) & hashMask) !== 0) continue;
       const id = (place & idMask) - 1;
       if (words[id * stride + HASH] === hash && this.isKeyOf(id)) return id;
     }
@@ -290,10 +300,11 @@ export class Table {
   }
 
   private enter(hash: number, id: number): void {
-    const { index, mask, idMask } = this;
-    let at = hash & mask;
+    const { index, mask } = this;
+    const home = hash & mask;
+    let at = home;
     while (index[at] !== 0) at = (at + 1) & mask;
-    index[at] = (hash & ~idMask) | (id + 1);
+    index[at] = (hash & this.hashMask) | (Math.min((at - home) & mask, FAR) << this.distanceShift) | (id + 1);
   }
 
   private makeRoom(): void {
@@ -320,18 +331,26 @@ export class Table {
 
   /** Takes the entry out of the index, and fills the gap: what stood behind it only because places before were taken moves up. */
   private unlink(id: number): void {
-    const { index, mask, idMask, words, stride } = this;
-    let gap = (words[id * stride + HASH] ?? 0) & mask;
+    const { index, mask, idMask, distanceShift } = this;
+    let gap = (this.words[id * this.stride + HASH] ?? 0) & mask;
     while (((index[gap] ?? 0) & idMask) !== id + 1) gap = (gap + 1) & mask;
     for (let at = (gap + 1) & mask; index[at] !== 0; at = (at + 1) & mask) {
       const place = index[at] ?? 0;
-      const home = (words[((place & idMask) - 1) * stride + HASH] ?? 0) & mask;
+      const distance = this.distanceOf(place, at);
+      const nearer = distance - ((at - gap) & mask);
       // It stays if its own place is behind the gap.
-      if (((at - home) & mask) < ((at - gap) & mask)) continue;
-      index[gap] = place;
+      if (nearer < 0) continue;
+      index[gap] = (place & ~(FAR << distanceShift)) | (Math.min(nearer, FAR) << distanceShift);
       gap = at;
     }
     index[gap] = 0;
+  }
+
+  /** How far an entry that stands `at` a place is from its own one. */
+  private distanceOf(place: number, at: number): number {
+    const distance = (place >>> this.distanceShift) & FAR;
+    if (distance < FAR) return distance;
+    return (at - (this.words[((place & this.idMask) - 1) * this.stride + HASH] ?? 0)) & this.mask;
   }
 
   private newerThan(id: number): number {
