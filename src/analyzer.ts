@@ -8,6 +8,7 @@ import type { Knowledge } from './diagnose/knowledge.ts';
 import { type Machine, machinesOf, mergeMachines } from './diagnose/machines.ts';
 import { UNKNOWN_INTERFACE } from './frame.ts';
 import { durationText } from './net/time.ts';
+import { CaptureClock } from './track/clock.ts';
 import { InterfaceTracker } from './track/interfaces.ts';
 import type { RecordStore } from './track/records.ts';
 import { type TrackerOptions, Trackers } from './track/trackers.ts';
@@ -36,6 +37,11 @@ export interface AnalysisStats {
 
 /** Steps back up to this are what several queues and clocks of a host make; a larger one begins a new capture. */
 const STEP_BACK_SEC = 1;
+/**
+ * So many frames are decoded, and what is known of their flows fetched, before the first of them is followed: who asks for much memory at once waits for it
+ * hardly longer than for a single line of cache. More of them would push each other out of the nearest cache.
+ */
+const BATCH = 16;
 /** Losses make what rests on absence less sure for this long. Those of a file are known when all of it was read: they count for the whole. */
 const DROPS_SEC = 600;
 /** The years that RFC 3339 can write. */
@@ -54,7 +60,11 @@ export class Analyzer {
   private readonly inputs: readonly CaptureInput[];
   /** What hosts say of themselves. */
   readonly context: Context;
-  private readonly packet = new Packet(UNKNOWN_INTERFACE);
+  private readonly clock = new CaptureClock();
+  /** Decoded frames that were not followed yet, so many of them as `decodeBatch` said. */
+  private readonly batch = Array.from({ length: BATCH }, () => new Packet(UNKNOWN_INTERFACE));
+  /** The frame that was decoded last: its time is that of those which have none. */
+  private decoded: Packet;
   /** What timelines gave that are over. */
   private readonly findings = new Findings();
   private machinesBefore: readonly Machine[] = [];
@@ -63,6 +73,11 @@ export class Analyzer {
   private readonly keep: ((input: CaptureInput) => void) | undefined;
   /** The latest time of this timeline. */
   private latest = Number.NEGATIVE_INFINITY;
+  /** The same of all frames that were decoded, and the one of them with which a new timeline begins. */
+  private newest = Number.NEGATIVE_INFINITY;
+  private stepsBack: Packet | undefined;
+  /** No more frames are in memory, or what comes next is not known yet. */
+  private isWaiting = false;
   private readonly unsupported = new Set<string>();
   private readonly badTimes = new Set<number>();
   private isConcluded = false;
@@ -73,6 +88,7 @@ export class Analyzer {
   constructor(inputs: readonly CaptureInput[], records: RecordStore, options: AnalyzerOptions) {
     const { local = [], wireguardPeers = [], context = new Context(), interfaceName, keep, expectVia = [] } = options;
     this.inputs = inputs;
+    this.decoded = this.batch[0] ?? new Packet(UNKNOWN_INTERFACE);
     this.merged = new MergedInputs(inputs);
     this.keep = keep;
     this.context = context;
@@ -80,7 +96,7 @@ export class Analyzer {
     this.expectVia = expectVia;
     this.interfaces = new InterfaceTracker((index) => interfaceName?.(index) ?? context.observer?.link(index)?.name ?? null, inputs);
     this.trackers = new Trackers(
-      this.packet,
+      this.clock,
       this.interfaces,
       records,
       { local, wireguardPeers, context },
@@ -95,20 +111,28 @@ export class Analyzer {
 
   /** Follows every frame that is in memory, at most `most`: the loop that each packet goes through. Gives how many it were. */
   read(most = Number.POSITIVE_INFINITY): number {
+    const { batch } = this;
     let read = 0;
-    while (read < most) {
-      const input = this.merged.next();
-      if (!input) break;
-      this.follow(input);
-      read++;
+    this.isWaiting = false;
+    for (let isMore = true; isMore; ) {
+      const before = this.stats.undecoded;
+      const decoded = this.decodeBatch(Math.min(BATCH, most - read));
+      this.trackers.lookAhead(batch, decoded);
+      for (let i = 0; i < decoded; i++) {
+        const packet = batch[i];
+        if (packet !== undefined) this.follow(packet);
+      }
+      read += decoded + this.stats.undecoded - before;
+      isMore = !this.isWaiting && read < most;
     }
     return read;
   }
 
   /** Nothing was seen up to this time (seconds since 1970): what waits for silence need not wait for the next frame. */
   advance(at: number): void {
-    if (!(at > this.packet.at) || this.latest === Number.NEGATIVE_INFINITY) return;
-    this.packet.at = at;
+    if (!(at > this.clock.at) || this.latest === Number.NEGATIVE_INFINITY) return;
+    this.clock.at = at;
+    this.decoded.at = at;
     this.trackers.pass(at);
   }
 
@@ -136,18 +160,43 @@ export class Analyzer {
     return mergeMachines(this.machinesBefore, machinesOf({ knowledge: this.knowledge(false), interfaces: this.interfaces.list, local }));
   }
 
-  private follow(input: CaptureInput): void {
-    const { packet, stats, trackers } = this;
-    const { frame } = input;
-    this.keep?.(input);
-    if (frame.caplen < frame.origlen) stats.truncatedPackets++;
-    if (decode(packet, frame) !== true) {
-      stats.undecoded++;
-      this.tellUnsupported(input);
-      return;
+  /**
+   * Decodes the outermost packets of the next frames, at most `most`, into `batch`; their octets stay where they are until an input is filled. A frame with which a new
+   * timeline begins is the last one: what came before it is judged by what was read by then.
+   * @returns how many there are; fewer than `most` where no more is in memory, or not yet to be read
+   */
+  private decodeBatch(most: number): number {
+    const { batch, merged, stats } = this;
+    let count = 0;
+    while (count < most && this.stepsBack === undefined) {
+      const input = merged.next();
+      const packet = batch[count];
+      if (input === undefined || packet === undefined) {
+        this.isWaiting = true;
+        break;
+      }
+      const { frame } = input;
+      this.keep?.(input);
+      if (frame.caplen < frame.origlen) stats.truncatedPackets++;
+      if (frame.timed !== true) packet.takeTime(this.decoded);
+      if (decode(packet, frame) !== true) {
+        stats.undecoded++;
+        this.tellUnsupported(input);
+        continue;
+      }
+      stats.decoded++;
+      this.decoded = packet;
+      if (packet.timed === true) this.checkTime(packet, input);
+      count++;
     }
-    stats.decoded++;
-    if (packet.timed === true) this.keepTime(input);
+    return count;
+  }
+
+  private follow(packet: Packet): void {
+    const { stats, trackers } = this;
+    this.clock.at = packet.at;
+    if (packet === this.stepsBack) this.restart(packet);
+    else if (packet.timed === true && packet.at > this.latest) this.latest = packet.at;
     trackers.observeFrame(packet);
     trackers.observe(packet);
     while (decodeInner(packet) === true) trackers.observe(packet);
@@ -155,10 +204,15 @@ export class Analyzer {
     if (packet.stop === 'malformed') stats.malformed++;
   }
 
-  private keepTime(input: CaptureInput): void {
-    const { packet } = this;
-    if (packet.at < this.latest - STEP_BACK_SEC) this.restart(input);
-    else if (packet.at > this.latest) this.latest = packet.at;
+  /** Problems are told in the order of the frames, whatever lies between decoding and following them. */
+  private checkTime(packet: Packet, input: CaptureInput): void {
+    if (packet.at < this.newest - STEP_BACK_SEC) {
+      const back = durationText(this.newest - packet.at);
+      const message = `time steps back by ${back} at frame ${packet.frame}; what comes before it and what follows are judged apart`;
+      input.problems.add('time-went-back', null, packet.frame, message);
+      this.stepsBack = packet;
+      this.newest = packet.at;
+    } else if (packet.at > this.newest) this.newest = packet.at;
     if ((packet.sec < EARLIEST_SEC || packet.sec > LATEST_SEC) && !this.badTimes.has(input.index)) {
       this.badTimes.add(input.index);
       input.problems.add('bad-time', null, packet.frame, `the time of frame ${packet.frame} is in no year from 0 to 9999`);
@@ -166,11 +220,8 @@ export class Analyzer {
   }
 
   /** The clock stepped back: what came before is a capture of its own. */
-  private restart(input: CaptureInput): void {
-    const { packet } = this;
-    const back = durationText(this.latest - packet.at);
-    const message = `time steps back by ${back} at frame ${packet.frame}; what comes before it and what follows are judged apart`;
-    input.problems.add('time-went-back', null, packet.frame, message);
+  private restart(packet: Packet): void {
+    this.stepsBack = undefined;
     this.trackers.finish();
     this.judge(this.findings);
     this.machinesBefore = this.machines();

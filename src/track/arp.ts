@@ -3,6 +3,7 @@ import { ipv4Text } from '../net/ip.ts';
 import { BROADCAST_MAC, isGroupMac, type Mac } from '../net/mac.ts';
 import { ArpOper } from '../wire/arp.ts';
 import { type Packet, PacketType } from '../wire/packet.ts';
+import type { Clock } from './clock.ts';
 import { addReply, addRequest, type Exchange, type ExchangeKind, newExchange, OpenExchanges } from './exchange.ts';
 import type { InterfaceTracker } from './interfaces.ts';
 import type { ClaimKind, Neighbourhood } from './neighbourhood.ts';
@@ -32,7 +33,7 @@ export class ArpTracker {
   private readonly interfaces: InterfaceTracker;
   private readonly events: ArpEvents;
 
-  constructor(clock: Packet, interfaces: InterfaceTracker, neighbourhood: Neighbourhood, events: ArpEvents) {
+  constructor(clock: Clock, interfaces: InterfaceTracker, neighbourhood: Neighbourhood, events: ArpEvents) {
     this.interfaces = interfaces;
     this.neighbourhood = neighbourhood;
     this.events = events;

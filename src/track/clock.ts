@@ -3,3 +3,8 @@ export interface Clock {
   /** Seconds, never read from the machine's clock. */
   readonly at: number;
 }
+
+/** The clock of an analysis: it goes on with each packet that is observed. */
+export class CaptureClock implements Clock {
+  at = 0;
+}

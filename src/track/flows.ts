@@ -1,6 +1,7 @@
 import { type Endpoint, ipv4Text, ipv6WordsText } from '../net/ip.ts';
 import type { QuotedPacket } from '../wire/icmp.ts';
 import { IPV6_DESTINATION, IPV6_SOURCE, type Packet } from '../wire/packet.ts';
+import type { Clock } from './clock.ts';
 import { Table } from './table.ts';
 
 /*
@@ -49,7 +50,7 @@ export class FlowTable {
   private serial = 0;
 
   /** @param own words of the tracker's for each flow, from `wordsOf(id)` on */
-  constructor(clock: Packet, own: number, limit: number, leave: (id: number) => void) {
+  constructor(clock: Clock, own: number, limit: number, leave: (id: number) => void) {
     this.table = new Table({ words: IPV6_WORDS, front: IPV4_WORDS, own: FLOW_OWN_WORDS + own, limit, idleSec: IDLE_SEC, clock, leave });
   }
 
@@ -57,7 +58,7 @@ export class FlowTable {
   observe(packet: Packet): number {
     const { table } = this;
     this.fromLower = this.writeKey(packet, packet.sourcePort, packet.destinationPort, packet.path);
-    let id = table.touch();
+    let id = table.touchAt(table.likelyId(packet.expected));
     this.isNew = id < 0;
     if (id < 0) id = this.begin();
     const { words } = table;
@@ -67,6 +68,12 @@ export class FlowTable {
     if (packets < MOST_COUNTED) words[at] = packets + 1;
     this.observedId = id;
     return id;
+  }
+
+  /** The packet will be observed soon: `table.fetch` gets its flow ready, if there is one. */
+  expect(packet: Packet): void {
+    this.writeKey(packet, packet.sourcePort, packet.destinationPort, packet.path);
+    packet.expected = this.table.expect();
   }
 
   /** The flow of the packet that an ICMP error quotes, or NONE; sets `fromLower` by the quoted packet's source. */

@@ -1,4 +1,5 @@
 import type { Packet } from '../wire/packet.ts';
+import type { Clock } from './clock.ts';
 import { writeAddress } from './flows.ts';
 import { NONE, Table } from './table.ts';
 
@@ -12,7 +13,7 @@ const WORDS = 11;
 export class FragmentTracker {
   private readonly datagrams: Table;
 
-  constructor(clock: Packet) {
+  constructor(clock: Clock) {
     this.datagrams = new Table({ words: WORDS, own: 1, limit: MOST_DATAGRAMS, idleSec: REASSEMBLY_SEC, clock });
   }
 

@@ -6,6 +6,7 @@ import { type Mac, readMac } from '../net/mac.ts';
 import { IcmpType, Icmpv6Type, QuotedPacket } from '../wire/icmp.ts';
 import { IPV6_DESTINATION, IpProtocol, type Packet } from '../wire/packet.ts';
 import { BoundedMap } from './bounded-map.ts';
+import type { Clock } from './clock.ts';
 import { writeAddress } from './flows.ts';
 import { readStamp, STAMP_WORDS, type Stamp, stampOf, writeStamp } from './stamp.ts';
 import { NONE, Table } from './table.ts';
@@ -85,7 +86,7 @@ export class GatewayTracker {
   private readonly redirects = new BoundedMap<string, Redirect>(MOST_REDIRECTS);
   private readonly refusals = new BoundedMap<string, Refusal>(MOST_REFUSALS);
   private readonly expected: readonly Expected[];
-  private readonly clock: Packet;
+  private readonly clock: Clock;
   private readonly quote = new QuotedPacket();
   /** How many redirects there were. */
   private noted = 0;
@@ -100,7 +101,7 @@ export class GatewayTracker {
   private routing = '';
 
   /** @param expected prefixes, canonical, of which the user says by which next hop packets go there */
-  constructor(clock: Packet, expected: readonly string[] = []) {
+  constructor(clock: Clock, expected: readonly string[] = []) {
     this.clock = clock;
     this.expected = expected.map(expectedOf);
     if (expected.length > 0) this.start();

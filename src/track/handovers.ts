@@ -99,6 +99,19 @@ export class HandoverTracker {
     return this.destinations.evicted;
   }
 
+  /** The packet, of IP over Ethernet, will be observed soon. */
+  expect(packet: Packet): void {
+    const { ethernetAt, view } = packet;
+    // The interface is that of the packet before it: most captures have one.
+    const hop = this.hops.find(packet.interfaceId, view.getUint16(ethernetAt), view.getInt32(ethernetAt + 2));
+    if (hop !== NONE) this.destinations.expect(packet, hop);
+  }
+
+  /** Fetches what is known of the destinations of all expected packets. */
+  fetch(): void {
+    this.destinations.fetch();
+  }
+
   /** An IP packet that is in no tunnel. */
   observe(packet: Packet): void {
     const { ethernetAt, view } = packet;

@@ -43,13 +43,19 @@ export class Hops {
 
   /** The id of a hop, added where there is none and room for it; else NONE. */
   idOf(interfaceId: number, high: number, low: number): number {
+    const id = this.find(interfaceId, high, low);
+    return id === NONE ? this.add(interfaceId, high, low) : id;
+  }
+
+  /** The id of a hop, or NONE. */
+  find(interfaceId: number, high: number, low: number): number {
     const { places, mask } = this;
     let at = this.placeOf(interfaceId, high, low);
     for (let id = places[at + ID] ?? 0; id !== 0; id = places[at + ID] ?? 0) {
       if (places[at + LOW] === low && places[at + HIGH] === high && places[at] === interfaceId) return id - 1;
       at = (at + PLACE) & mask;
     }
-    return this.add(interfaceId, high, low);
+    return NONE;
   }
 
   interfaceOf(id: number): number {

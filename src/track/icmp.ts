@@ -14,6 +14,7 @@ import { IpProtocol, type Packet } from '../wire/packet.ts';
 import { HASH_STARTS, hashOctets } from '../wire/transaction.ts';
 import { BoundedMap } from './bounded-map.ts';
 import { isBroadcastOf, isForAll, isPerhapsForAll } from './casting.ts';
+import type { Clock } from './clock.ts';
 import { COPY_SEC } from './copies.ts';
 import { Evidence } from './evidence.ts';
 import { addressText, isSameAddress, writeAddress } from './flows.ts';
@@ -96,7 +97,7 @@ export class IcmpTracker {
   /** The latest reply from elsewhere, and which echo it answers: until it is sure that it is no sighting before NAT. */
   private latest: { echo: number; at: number; wrong: WrongEcho; from: string } | undefined;
 
-  constructor(clock: Packet, kinship: KinshipTracker, events: IcmpEvents) {
+  constructor(clock: Clock, kinship: KinshipTracker, events: IcmpEvents) {
     this.echoes = new Table({ words: 6, own: ECHO_WORDS, limit: MOST_ECHOES, idleSec: ECHO_SEC, clock });
     this.kinship = kinship;
     this.events = events;

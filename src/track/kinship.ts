@@ -4,6 +4,7 @@ import { readIdentities } from '../wire/identity.ts';
 import { IPV6_SOURCE, IpProtocol, type Packet } from '../wire/packet.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import { BoundedMap } from './bounded-map.ts';
+import type { Clock } from './clock.ts';
 import { writeAddress } from './flows.ts';
 import { readStamp, STAMP_WORDS, type Stamp, stampOf, writeStamp } from './stamp.ts';
 import { NONE, Table } from './table.ts';
@@ -43,7 +44,7 @@ export class KinshipTracker {
   private readonly apart = new BoundedMap<string, Stamp>(MOST_PAIRS);
   private readonly syns: Table;
 
-  constructor(clock: Packet) {
+  constructor(clock: Clock) {
     this.syns = new Table({ words: CONNECTION_WORDS, own: SYN_WORDS, limit: SYN_LIMIT, idleSec: SYN_IDLE_SEC, clock });
   }
 

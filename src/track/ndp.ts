@@ -4,6 +4,7 @@ import { IPV6_DESTINATION, IPV6_SOURCE, type Packet } from '../wire/packet.ts';
 import { virtualMac } from '../wire/virtual-mac.ts';
 import type { ArpEvents } from './arp.ts';
 import { BoundedMap } from './bounded-map.ts';
+import type { Clock } from './clock.ts';
 import { Evidence } from './evidence.ts';
 import { addReply, addRequest, type Exchange, type ExchangeKind, newExchange, OpenExchanges } from './exchange.ts';
 import type { InterfaceTracker } from './interfaces.ts';
@@ -52,7 +53,7 @@ export class NdpTracker {
   private readonly neighbourhood: Neighbourhood;
   private readonly events: Pick<ArpEvents, 'exchange'>;
 
-  constructor(clock: Packet, interfaces: InterfaceTracker, neighbourhood: Neighbourhood, events: Pick<ArpEvents, 'exchange'>) {
+  constructor(clock: Clock, interfaces: InterfaceTracker, neighbourhood: Neighbourhood, events: Pick<ArpEvents, 'exchange'>) {
     this.interfaces = interfaces;
     this.neighbourhood = neighbourhood;
     this.events = events;

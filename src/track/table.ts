@@ -49,6 +49,8 @@ const NEWER = -3;
 const QUEUED = -1;
 /** Words of a cache line. */
 const LINE = 16;
+/** Most keys that are expected at a time. */
+export const MOST_EXPECTED = 16;
 /** A table begins with memory for so many entries, a power of two, and where that is not enough there is so many times as much. */
 const FIRST_ENTRIES = 64;
 const GROWTH = 4;
@@ -116,6 +118,11 @@ export class Table {
   private readonly idleSec: number;
   private readonly clock: Clock;
   private readonly leave: ((id: number) => void) | undefined;
+  /** Of keys that somebody will ask for the hashes, and after `fetch` the ids that they probably have. */
+  private readonly expected = new Int32Array(MOST_EXPECTED);
+  private expectedCount = 0;
+  /** Without it V8 would leave out what only fetches. */
+  protected fetched = 0;
   /** Secrets, so that nobody outside can choose keys that fall into one row of places. */
   private readonly seed = (Math.random() * 2 ** 32) | 0;
   private readonly factor = (Math.random() * 2 ** 32) | 1;
@@ -140,6 +147,46 @@ export class Table {
 
   get size(): number {
     return this.count;
+  }
+
+  /** Soon somebody will ask for `key`: the next `fetch` gets its entry ready. Gives its number among those that are expected (`likelyId`), or NONE. */
+  expect(): number {
+    if (this.expectedCount === MOST_EXPECTED) return NONE;
+    this.expected[this.expectedCount] = this.hash();
+    return this.expectedCount++;
+  }
+
+  /**
+   * Has the entries that are expected brought into the cache: first all places of the index, then all entries. None of them waits for another one, so all are on
+   * their way at once. Nothing is promised: who asks later finds out.
+   */
+  fetch(): void {
+    const { expected, expectedCount, index, mask, words, stride } = this;
+    this.expectedCount = 0;
+    let seen = 0;
+    for (let i = 0; i < expectedCount; i++) seen |= index[(expected[i] ?? 0) & mask] ?? 0;
+    for (let i = 0; i < expectedCount; i++) expected[i] = this.likely(expected[i] ?? 0);
+    if (this.count === 0) return;
+    for (let i = 0; i < expectedCount; i++) {
+      // Who has none gets the first one's.
+      const at = Math.max(expected[i] ?? 0, 0) * stride;
+      seen |= (words[at] ?? 0) | (words[at + stride - LINE] ?? 0);
+    }
+    this.fetched = seen;
+  }
+
+  /** The id of an entry that may have a key with that hash, or NONE: what the index alone tells. */
+  private likely(hash: number): number {
+    const { index, mask, idMask, hashMask } = this;
+    for (let at = hash & mask; ; at = (at + 1) & mask) {
+      const place = index[at] ?? 0;
+      if (place === 0 || ((place ^ hash) & hashMask) === 0) return (place & idMask) - 1;
+    }
+  }
+
+  /** Which entry the expected key of that number probably has, as a hint for `touchAt`; NONE where it is not known. */
+  likelyId(number: number): number {
+    return number === NONE ? NONE : (this.expected[number] ?? NONE);
   }
 
   /** The id of `key`'s entry, or NONE. An entry that has been idle for too long leaves now and is not found. */

@@ -12,6 +12,7 @@ import { WireguardType, wireguardType } from '../wire/wireguard.ts';
 import { AnswerWatch } from './answers.ts';
 import { ArpTracker } from './arp.ts';
 import { BGP_PORT, BgpTracker } from './bgp/tracker.ts';
+import type { Clock } from './clock.ts';
 import { CopyDetector } from './copies.ts';
 import { DeliveryTracker } from './deliveries.ts';
 import { isSameAddress } from './flows.ts';
@@ -117,11 +118,11 @@ export class Trackers {
   private evictedBefore = 0;
 
   /**
-   * @param clock the one packet that will be observed
+   * @param clock of the packet that is observed
    * @param expected prefixes of which the user says by which next hop packets go there
    */
   constructor(
-    clock: Packet,
+    clock: Clock,
     interfaces: InterfaceTracker,
     records: RecordStore,
     { local, wireguardPeers, context }: TrackerOptions,
@@ -265,6 +266,21 @@ export class Trackers {
       tunnels: this.tunnels.size + this.openvpn.size + this.associations.size + this.ike.size,
       tcp: this.tcp.size,
     };
+  }
+
+  /** Frames that will be observed next, `count` of them: what is known of their flows is fetched into the cache, all of it at once. */
+  lookAhead(packets: readonly Packet[], count: number): void {
+    const { tcp, udp, handovers } = this;
+    for (let i = 0; i < count; i++) {
+      const packet = packets[i];
+      if (packet === undefined) continue;
+      if (packet.version !== 0 && packet.ethernetAt >= 0) handovers.expect(packet);
+      if (packet.transport === TCP) tcp.expect(packet);
+      else if (packet.transport === UDP) udp.expect(packet);
+    }
+    tcp.fetch();
+    udp.fetch();
+    handovers.fetch();
   }
 
   /** The outermost packet of a frame, before `observe`: the interface, and whose frame it is. */
@@ -552,6 +568,7 @@ const peersOf = ({ wireguardKeys }: Context): KnownPeer[] =>
   });
 
 const ICMP_HEADER = 8;
+const { Tcp: TCP, Udp: UDP } = IpProtocol;
 
 const isIkePort = ({ sourcePort, destinationPort }: Packet): boolean =>
   destinationPort === IKE_PORT || destinationPort === NAT_T_PORT || sourcePort === IKE_PORT || sourcePort === NAT_T_PORT;

@@ -8,6 +8,7 @@ import { recogniseUdp, UdpProtocol, udpProtocolByPort, udpProtocolInfo } from '.
 import { isWireguard } from '../wire/wireguard.ts';
 import { BoundedMap } from './bounded-map.ts';
 import { isBroadcastOf, isForAll, isPerhapsForAll } from './casting.ts';
+import type { Clock } from './clock.ts';
 import { COPY_SEC } from './copies.ts';
 import { addressText, FLOW_STATE, FlowTable, isSameAddress, OPENED_BY_LOWER, writeAddress } from './flows.ts';
 import { Claim } from './openvpn/claims.ts';
@@ -130,7 +131,7 @@ export class UdpTracker {
   /** Whether somebody may still ask what was asked of whom. */
   private needsTotals = true;
 
-  constructor(clock: Packet, events: UdpEvents) {
+  constructor(clock: Clock, events: UdpEvents) {
     this.events = events;
     this.flows = new FlowTable(clock, FLOW_WORDS, MOST_FLOWS, (id) => this.leave(id));
     this.transactions = new Table({ words: 9, own: TRANSACTION_WORDS, limit: MOST_TRANSACTIONS, idleSec: 60, clock });
@@ -140,6 +141,16 @@ export class UdpTracker {
 
   get evicted(): number {
     return this.flows.table.evicted + this.transactions.evicted + this.wrong.evicted + this.relays.evicted;
+  }
+
+  /** The packet will be observed soon. */
+  expect(packet: Packet): void {
+    this.flows.expect(packet);
+  }
+
+  /** Fetches what is known of the flows of all expected packets. */
+  fetch(): void {
+    this.flows.table.fetch();
   }
 
   /** @param copy the packet was sighted before */

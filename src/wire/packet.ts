@@ -44,8 +44,8 @@ export const IpProtocol = {
 export const PacketType = { Host: 0, Broadcast: 1, Multicast: 2, OtherHost: 3, Outgoing: 4 } as const;
 
 /**
- * One packet as decoding left it: numbers and offsets into the frame's octets. There is a single instance; `decode` refills it for each frame and, for
- * tunnels, `decodeInner` for each packet inside. Offsets count from the start of `view`, lengths in octets. What has no value is 0, -1 or false, as
+ * One packet as decoding left it: numbers and offsets into the frame's octets. There are a few instances that take turns; `decode` refills one for each frame and,
+ * for tunnels, `decodeInner` for each packet inside. Offsets count from the start of `view`, lengths in octets. What has no value is 0, -1 or false, as
  * said at each field. Nobody keeps it: what is needed later is copied out.
  *
  * IPv4 addresses are *signed* 32-bit integers here, so that they stay small integers in V8 and cost no allocation; IPv6 addresses are read from
@@ -76,6 +76,8 @@ export class Packet {
   ifindex = -1;
   /** `PacketType`, or -1. */
   packetType = -1;
+  /** Its number among the flows that are expected (`Table.expect`), -1 where it is none of them. */
+  expected = -1;
   /** `ObservedInterface.id`, given by the `InterfaceTracker`. */
   interfaceId = 0;
 
@@ -200,12 +202,26 @@ export class Packet {
     this.forgetLayers();
   }
 
+  /** The latest time there was, for a frame that has none of its own. */
+  takeTime({ sec, nsec, at }: Packet): void {
+    this.sec = sec;
+    this.nsec = nsec;
+    this.at = at;
+  }
+
   /** Before each packet inside a frame. */
   forgetLayers(): void {
+    this.expected = -1;
     this.hasArp = false;
     this.version = 0;
     this.protocol = -1;
     this.transport = 0;
+    this.sourcePort = 0;
+    this.destinationPort = 0;
+    this.payloadLength = 0;
+    this.icmpType = 0;
+    this.icmpCode = 0;
+    this.tcpFlags = 0;
     this.joined = false;
     this.fragmentOffset = 0;
     this.moreFragments = false;

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UNKNOWN_INTERFACE } from '../../src/frame.ts';
 import { BRIEF_WORDS, readBrief, writeBrief } from '../../src/track/stamp.ts';
-import { NONE, Table } from '../../src/track/table.ts';
+import { MOST_EXPECTED, NONE, Table } from '../../src/track/table.ts';
 import { countersOf, Places, SEVERAL } from '../../src/track/tcp/places.ts';
 import { Packet } from '../../src/wire/packet.ts';
 
@@ -52,6 +52,41 @@ describe('a table of short and long keys', () => {
       }),
       { numRuns: 60 },
     );
+  });
+});
+
+describe('expected keys', () => {
+  const keys = Array.from({ length: 2 * MOST_EXPECTED }, (_, n) => [SHORT, n, 0]);
+
+  it('are found where the hint says, whatever has come and gone since', () => {
+    const table = new Table({ words: LONG, front: SHORT, own: 1, limit: 64, idleSec: 1, clock: { at: 1 } });
+    const numbers = keys.map((words, i) => {
+      write(table, words);
+      if (i % 3 > 0) table.add();
+      return i < MOST_EXPECTED ? table.expect() : NONE;
+    });
+    write(table, keys[0] ?? []);
+    expect(table.expect(), 'as many as there is room for').toBe(NONE);
+    table.fetch();
+    expect(table.likelyId(NONE)).toBe(NONE);
+    write(table, keys[1] ?? []);
+    table.remove(table.find());
+    keys.forEach((words, i) => {
+      write(table, words);
+      const id = table.find();
+      expect(id === NONE).toBe(i % 3 === 0 || i === 1);
+      // Of two keys with the same bits of the hash in the index the hint may be the other's.
+      expect(table.touchAt(table.likelyId(numbers[i] ?? NONE))).toBe(id);
+    });
+    expect(keys.filter((_, i) => i < MOST_EXPECTED && i > 1 && i % 3 > 0 && table.likelyId(numbers[i] ?? NONE) !== NONE).length).toBe(9);
+  });
+
+  it('may be expected of a table without memory', () => {
+    const table = new Table({ words: SHORT, limit: 64, idleSec: 1, clock: { at: 1 } });
+    write(table, [SHORT, 1, 2]);
+    const number = table.expect();
+    table.fetch();
+    expect(table.likelyId(number)).toBe(NONE);
   });
 });
 

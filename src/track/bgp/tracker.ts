@@ -7,6 +7,7 @@ import { readUpdate } from '../../wire/bgp/update.ts';
 import { IcmpType, Icmpv6Type, type QuotedPacket } from '../../wire/icmp.ts';
 import { IpProtocol, type Packet } from '../../wire/packet.ts';
 import { TcpFlag } from '../../wire/tcp.ts';
+import type { Clock } from '../clock.ts';
 import { CopyDetector } from '../copies.ts';
 import { writeAddress } from '../flows.ts';
 import { compareStamps, type Stamp, stampOf } from '../stamp.ts';
@@ -71,10 +72,10 @@ export class BgpTracker {
   private readonly budget = new StreamBudget(MOST_WAITING);
   private readonly rib: Rib;
   private readonly events: BgpEvents;
-  private readonly clock: Packet;
+  private readonly clock: Clock;
 
   /** @param mostRoutes that hold at one time */
-  constructor(clock: Packet, events: BgpEvents, mostRoutes = MOST_ROUTES) {
+  constructor(clock: Clock, events: BgpEvents, mostRoutes = MOST_ROUTES) {
     this.clock = clock;
     this.events = events;
     this.rib = new Rib(events, mostRoutes);
@@ -371,7 +372,9 @@ export class BgpTracker {
 
   private message(connection: Connection, way: Way, type: number, view: DataView, at: number, length: number): void {
     const { facts, neighbours } = connection;
-    const stamp = way.latest ?? stampOf(this.clock);
+    const { latest: stamp } = way;
+    // Who has a message has had octets.
+    if (stamp === null) return;
     this.show(connection);
     way.facts.lastMessage = stamp;
     way.total.lastMessage = stamp;

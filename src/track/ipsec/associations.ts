@@ -1,5 +1,6 @@
 import { Direction } from '../../frame.ts';
 import { IpProtocol, type Packet } from '../../wire/packet.ts';
+import type { Clock } from '../clock.ts';
 import { addressText, writeAddress } from '../flows.ts';
 import { readStamp, STAMP_WORDS, type Stamp, writeStamp } from '../stamp.ts';
 import { NONE, Table } from '../table.ts';
@@ -132,7 +133,7 @@ export class AssociationTracker {
    * @param outerFragments remembers whose first fragment was seen
    * @param leave an association was silent for a day, or has to make room
    */
-  constructor(clock: Packet, outerFragments?: OuterFragments, leave?: (association: () => SecurityAssociation) => void) {
+  constructor(clock: Clock, outerFragments?: OuterFragments, leave?: (association: () => SecurityAssociation) => void) {
     this.outerFragments = outerFragments;
     const gone = leave && ((id: number): void => leave(() => this.make(id)));
     this.table = new Table({ words: WORDS, own: OWN, limit: MOST_ASSOCIATIONS, idleSec: DAY_SEC, clock, ...(gone ? { leave: gone } : {}) });

@@ -1,4 +1,5 @@
 import type { Packet } from '../../wire/packet.ts';
+import type { Clock } from '../clock.ts';
 import { addressText, writeAddress } from '../flows.ts';
 import { readStamp, STAMP_WORDS, type Stamp, stampedAt, writeStamp } from '../stamp.ts';
 import { NONE, Table } from '../table.ts';
@@ -70,7 +71,7 @@ export interface Silence {
 export class SilenceTracker {
   private readonly pairs: Table;
 
-  constructor(clock: Packet) {
+  constructor(clock: Clock) {
     this.pairs = new Table({ words: WORDS, own: 2 * SIDE, limit: MOST_PAIRS, idleSec: DAY_SEC, clock });
   }
 

@@ -3,6 +3,7 @@ import { PORT_UNREACHABLE, PORT_UNREACHABLE_V6, type QuotedPacket } from '../../
 import { isClientResetOpcode, isServerResetOpcode, OPENVPN_PORT, OpenVpnOpcode, OpenVpnPacketView } from '../../wire/openvpn-packet.ts';
 import { IpProtocol, type Packet } from '../../wire/packet.ts';
 import { BoundedMap } from '../bounded-map.ts';
+import type { Clock } from '../clock.ts';
 import { FlowTable } from '../flows.ts';
 import { compareStamps, stampOf } from '../stamp.ts';
 import { NONE } from '../table.ts';
@@ -73,10 +74,10 @@ export class OpenVpnTracker {
   /** Of the packet by UDP observed last: a second one named its session. */
   isConfirmed = false;
   private sweepsAt = Number.NEGATIVE_INFINITY;
-  private readonly clock: Packet;
+  private readonly clock: Clock;
   private readonly events: OpenVpnEvents;
 
-  constructor(clock: Packet, events: OpenVpnEvents) {
+  constructor(clock: Clock, events: OpenVpnEvents) {
     this.clock = clock;
     this.events = events;
     this.udpFlows = new FlowTable(clock, 0, MOST_FLOWS, (id) => this.leave(this.udpLanes, id));

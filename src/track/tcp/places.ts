@@ -3,6 +3,7 @@ import { type Endpoint, ipv4Text, ipWords } from '../../net/ip.ts';
 import type { QuotedPacket } from '../../wire/icmp.ts';
 import { isLayer3 } from '../../wire/layer3.ts';
 import type { Packet } from '../../wire/packet.ts';
+import type { Clock } from '../clock.ts';
 import { addressText, isFromLower, writeAddress } from '../flows.ts';
 import { BRIEF_WORDS, readBrief, type Stamp, writeBrief } from '../stamp.ts';
 import { NONE, Table } from '../table.ts';
@@ -142,7 +143,7 @@ export class Places {
   private readonly closed: (connection: number) => void;
 
   /** @param closed a connection is over: its places are still there until it returns */
-  constructor(clock: Packet, limit: number, idleSec: number, closed: (connection: number) => void) {
+  constructor(clock: Clock, limit: number, idleSec: number, closed: (connection: number) => void) {
     this.closed = closed;
     this.table = new Table({
       words: IPV6_WORDS,
@@ -156,11 +157,17 @@ export class Places {
     });
   }
 
+  /** The packet will be observed soon: `table.fetch` gets the first place of its connection ready, if there is one. */
+  expect(packet: Packet): void {
+    writeEnds(this.table, packet, packet.sourcePort, packet.destinationPort);
+    packet.expected = this.table.expect();
+  }
+
   /** The place of the packet, added where there is none; it counts as used. NONE where the connection has too many places. Sets `fromLower`. */
   take(packet: Packet): number {
     const { table } = this;
     this.fromLower = writeEnds(table, packet, packet.sourcePort, packet.destinationPort);
-    const home = table.touch();
+    const home = table.touchAt(table.likelyId(packet.expected));
     if (home === NONE) return this.add(packet, NONE);
     writeBrief(table.words, table.ownOf(home) + LAST, packet);
     if (this.isAt(packet, home)) return home;

@@ -2,6 +2,7 @@ import type { QuotedPacket } from '../../wire/icmp.ts';
 import type { Packet } from '../../wire/packet.ts';
 import { acknowledgmentOf, sequenceOf, TcpFlag, tcpMss, windowOf } from '../../wire/tcp.ts';
 import { BoundedMap } from '../bounded-map.ts';
+import type { Clock } from '../clock.ts';
 import { overwriteStamp, stampOf } from '../stamp.ts';
 import { NONE } from '../table.ts';
 import { lowerCandidates } from './candidates.ts';
@@ -90,7 +91,7 @@ export class TcpTracker {
     return this.made;
   };
 
-  constructor(clock: Packet, events: TcpEvents) {
+  constructor(clock: Clock, events: TcpEvents) {
     this.events = events;
     this.places = new place.Places(clock, MOST_PLACES, IDLE_SEC, (connection) => this.close(connection));
     this.sizes = new SegmentSizes(this.places, this.sent);
@@ -128,6 +129,16 @@ export class TcpTracker {
   between(pairs: ReadonlySet<string>): readonly TcpConnection[] {
     const going = this.places.between(pairs, MOST_BETWEEN).map((connection) => this.viewOf(connection));
     return [...this.beside, ...going];
+  }
+
+  /** The packet will be observed soon. */
+  expect(packet: Packet): void {
+    this.places.expect(packet);
+  }
+
+  /** Fetches what is known of the connections of all expected packets. */
+  fetch(): void {
+    this.places.table.fetch();
   }
 
   /**

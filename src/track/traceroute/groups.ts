@@ -1,4 +1,5 @@
 import { IpProtocol, type Packet } from '../../wire/packet.ts';
+import type { Clock } from '../clock.ts';
 import { addressText, isSameAddress, writeAddress } from '../flows.ts';
 import { STAMP_WORDS, type StampStore, writeStamp } from '../stamp.ts';
 import { NONE, Table } from '../table.ts';
@@ -63,14 +64,14 @@ export class ProbeGroups {
   /** Groups of several TTLs that were pushed out. */
   evicted = 0;
   private readonly table: Table;
-  private readonly clock: Packet;
+  private readonly clock: Clock;
   private readonly leave: (group: number) => void;
   /** What leaves now was pushed out, if it was not idle: it is not the end, where all leave. */
   private isGoingOn = true;
   private serial = 0;
 
   /** @param leave a group is over: nothing came for a while, it was pushed out, or all are cleared */
-  constructor(clock: Packet, leave: (group: number) => void) {
+  constructor(clock: Clock, leave: (group: number) => void) {
     this.clock = clock;
     this.leave = leave;
     this.table = new Table({

@@ -1,6 +1,7 @@
 import { ICMP_BODY, IcmpType, Icmpv6Type, type QuotedPacket } from '../../wire/icmp.ts';
 import { IpProtocol, type Packet } from '../../wire/packet.ts';
 import { TcpFlag } from '../../wire/tcp.ts';
+import type { Clock } from '../clock.ts';
 import { writeAddress } from '../flows.ts';
 import { STAMP_WORDS, stampedAt, writeStamp } from '../stamp.ts';
 import { NONE, Table } from '../table.ts';
@@ -93,10 +94,10 @@ export class Probes {
   private next = 0;
   private oldest = 0;
   private settled = 0;
-  private readonly clock: Packet;
+  private readonly clock: Clock;
   private readonly groups: ProbeGroups;
 
-  constructor(clock: Packet, groups: ProbeGroups) {
+  constructor(clock: Clock, groups: ProbeGroups) {
     this.clock = clock;
     this.groups = groups;
     this.table = new Table({ words: KEY_WORDS, own: 1, limit: MOST_PROBES, idleSec: ANSWER_SEC, clock });

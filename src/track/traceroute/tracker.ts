@@ -3,6 +3,7 @@ import { mplsLabels } from '../../wire/icmp-extensions.ts';
 import { IpProtocol, type Packet } from '../../wire/packet.ts';
 import { TcpFlag } from '../../wire/tcp.ts';
 import { BoundedMap } from '../bounded-map.ts';
+import type { Clock } from '../clock.ts';
 import { addressText } from '../flows.ts';
 import { readStamp } from '../stamp.ts';
 import { NONE } from '../table.ts';
@@ -60,7 +61,7 @@ export class TracerouteTracker {
   private readonly ports = new Int32Array(PORT_WORDS);
   private told: readonly Traceroute[] | undefined = [];
 
-  constructor(clock: Packet, events: TracerouteEvents) {
+  constructor(clock: Clock, events: TracerouteEvents) {
     this.events = events;
     this.groups = new ProbeGroups(clock, (group) => this.close(group));
     this.probes = new Probes(clock, {

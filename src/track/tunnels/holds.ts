@@ -27,6 +27,8 @@ export function holdOf(packet: Packet): number {
   if (packet.inner !== Inner.None) return bitByEncapsulation[packet.innerEncapsulation & 0xff] ?? 0;
   switch (packet.protocol) {
     case IpProtocol.Tcp:
+      // A piece of a segment without its header may be BGP's.
+      if (packet.transport === 0 && !packet.joined) return 0;
       return packet.sourcePort === BGP_PORT || packet.destinationPort === BGP_PORT ? Bit.Bgp : Bit.Tcp;
     case IpProtocol.Udp:
       return Bit.Udp;

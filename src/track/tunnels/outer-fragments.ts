@@ -1,4 +1,5 @@
 import type { Packet } from '../../wire/packet.ts';
+import type { Clock } from '../clock.ts';
 import { COPY_SEC } from '../copies.ts';
 import { writeAddress } from '../flows.ts';
 import { NONE, Table } from '../table.ts';
@@ -16,7 +17,7 @@ const OWN = 4;
 export class OuterFragments {
   private readonly datagrams: Table;
 
-  constructor(clock: Packet) {
+  constructor(clock: Clock) {
     this.datagrams = new Table({ words: WORDS, own: OWN, limit: MOST_DATAGRAMS, idleSec: REASSEMBLY_SEC, clock });
   }
 

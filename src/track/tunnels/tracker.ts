@@ -2,6 +2,7 @@ import { ipv4Text } from '../../net/ip.ts';
 import { macText } from '../../net/mac.ts';
 import { Encapsulation, encapsulationName, MOST_LAYERS, pathNames } from '../../wire/encapsulation.ts';
 import { IpProtocol, type Packet } from '../../wire/packet.ts';
+import type { Clock } from '../clock.ts';
 import { addressText, isFromLower, writeAddress } from '../flows.ts';
 import type { AssociationTracker, SecurityAssociation } from '../ipsec/associations.ts';
 import { readStamp, rewriteStamp, STAMP_WORDS, writeStamp } from '../stamp.ts';
@@ -109,7 +110,7 @@ export class TunnelTracker {
   private listed: readonly Tunnel[] = [];
 
   /** @param fragments shared with the associations */
-  constructor(clock: Packet, events: TunnelEvents, associations: AssociationTracker, fragments: OuterFragments) {
+  constructor(clock: Clock, events: TunnelEvents, associations: AssociationTracker, fragments: OuterFragments) {
     this.events = events;
     this.associations = associations;
     this.fragments = fragments;
