@@ -125,9 +125,8 @@ function withoutLate(claims: Claim[]): Claim[] {
 /** Addresses that a station answered for around the time of the double answers. */
 function answeredNear({ answered }: Station, doubles: Doubles): Set<string> {
   const near = new Set<string>();
-  for (const ip of answered.keys()) {
-    const times = answered.get(ip);
-    if (times && times.first <= doubles.last.at + KNOWLEDGE_SEC && times.last >= doubles.first.at - KNOWLEDGE_SEC) near.add(ip);
+  for (const { ip, first, last } of answered) {
+    if (first <= doubles.last.at + KNOWLEDGE_SEC && last >= doubles.first.at - KNOWLEDGE_SEC) near.add(ip);
   }
   return near;
 }
@@ -198,7 +197,7 @@ function proxyOf(
     const station = neighbourhood.stationOf(segment, mac);
     if (!station) return false;
     const partners = new Set<Mac>();
-    for (const ip of station.answered.keys()) {
+    for (const { ip } of station.answered) {
       for (const each of neighbourhood.addressOf(segment, protocol, ip)?.doubles?.macs ?? []) if (each !== mac) partners.add(each);
     }
     const answersForMany = (ownAddresses.get(mac)?.length ?? 0) >= PROXIED || partners.size >= 2;

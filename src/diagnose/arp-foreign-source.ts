@@ -180,7 +180,7 @@ function answersAround({ firstAnswer, lastAnswer, own }: Claim, { first, last, o
 function ofAnotherSubnet(address: Address, asked: AskedWith, { neighbourhood }: Knowledge): Proof | undefined {
   const station = neighbourhood.stationOf(address.segment, asked.mac);
   if (!station) return undefined;
-  const own = new Set([...station.answered.keys(), ...station.askedWith]);
+  const own = new Set([...station.answered.map(({ ip }) => ip), ...station.askedWith]);
   own.delete(address.ip);
   const better = [...asked.targets].flatMap((target) =>
     [...own]

@@ -90,6 +90,22 @@ export const isIpv6Text = (ip: string): boolean => ip.includes(':');
 export const endpointText = ({ ip, port }: Endpoint): string =>
   port === undefined ? ip : isIpv6Text(ip) ? `[${ip}]:${port}` : `${ip}:${port}`;
 
+/** The words of an address as `ipWords` gives them, but signed, so that each is a small integer. */
+export type IpWords = readonly [number, number, number, number];
+
+/** @param address signed */
+export const ipv4Words = (address: number): IpWords => [0, 0, 0xffff, address];
+
+/** Of the 16 octets at `at` of `view`. The caller has made sure that they are there. */
+export const ipv6Words = (view: DataView, at: number): IpWords => [
+  view.getInt32(at),
+  view.getInt32(at + 4),
+  view.getInt32(at + 8),
+  view.getInt32(at + 12),
+];
+
+export const areSameWords = (a: IpWords, b: IpWords): boolean => a[3] === b[3] && a[2] === b[2] && a[1] === b[1] && a[0] === b[0];
+
 /** The words of an address, most significant first; an IPv4 address as `[0, 0, 0xffff, address]` (RFC 4291 section 2.5.5.2). */
 export function ipWords(ip: string): [number, number, number, number] {
   const v4 = parseIpv4(ip);

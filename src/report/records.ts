@@ -3,7 +3,7 @@ import type { Machine } from '../diagnose/machines.ts';
 import { endpointText } from '../net/ip.ts';
 import { macText } from '../net/mac.ts';
 import { timeText } from '../net/time.ts';
-import { type Exchange, winnerOf } from '../track/exchange.ts';
+import { askerText, type Exchange, targetText, winnerOf } from '../track/exchange.ts';
 import type { IcmpError } from '../track/icmp.ts';
 import type { InterfaceName, ObservedInterface } from '../track/interfaces.ts';
 import type { RecordKind, RecordKinds, RecordStore, WireguardRecord } from '../track/records.ts';
@@ -79,7 +79,7 @@ const makers: Makers = {
 };
 
 function arpRecord(exchange: Exchange): JsonRecord {
-  const { protocol, kind, first, vlans, requests, asker, target, replies, path } = exchange;
+  const { protocol, kind, first, vlans, requests, askerMac, replies, path } = exchange;
   const winner = winnerOf(exchange);
   return {
     protocol,
@@ -91,8 +91,8 @@ function arpRecord(exchange: Exchange): JsonRecord {
     vlan: vlans,
     encapsulation: pathNames(path),
     requests,
-    asker: { mac: macOrNull(asker.mac), ip: asker.ip },
-    target,
+    asker: { mac: macOrNull(askerMac), ip: askerText(exchange) },
+    target: targetText(exchange),
     replies: replies.map((reply) => ({
       frame: reply.stamp.frame,
       mac: macOrNull(reply.mac),

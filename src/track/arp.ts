@@ -1,5 +1,5 @@
 import { Direction } from '../frame.ts';
-import { ipv4Text } from '../net/ip.ts';
+import { type IpWords, ipv4Text, ipv4Words } from '../net/ip.ts';
 import { BROADCAST_MAC, isGroupMac, type Mac } from '../net/mac.ts';
 import { ArpOper } from '../wire/arp.ts';
 import { type Packet, PacketType } from '../wire/packet.ts';
@@ -9,7 +9,7 @@ import type { InterfaceTracker } from './interfaces.ts';
 import type { ClaimKind, Neighbourhood } from './neighbourhood.ts';
 import { ProbeBook } from './probes.ts';
 import { Segments } from './segments.ts';
-import { stampOf } from './stamp.ts';
+import { type Stamp, stampOf } from './stamp.ts';
 
 /** Copies are told by all 28 octets of the packet. */
 const ARP_WORDS = 7;
@@ -97,22 +97,24 @@ export class ArpTracker {
     } else {
       this.open.begin(this.exchangeOf(packet, segment));
     }
-    if (arp.spa === arp.tpa && arp.spa !== 0) this.claim(packet, segment, 'announcement');
+    if (arp.spa === arp.tpa && arp.spa !== 0) this.claim(packet, segment, ipv4Words(arp.spa), 'announcement', stampOf(packet));
   }
 
   private reply(packet: Packet, segment: number): void {
     const { arp } = packet;
     const exchange = this.exchangeAnswered(packet, segment);
     if (exchange) {
-      if (addReply(exchange, packet, arp.sha, this.interfaces.of(packet).name, true))
-        this.claim(packet, segment, 'answer', exchange.asker.mac);
+      const reply = addReply(exchange, packet, arp.sha, this.interfaces.of(packet).name, true);
+      if (reply) this.claim(packet, segment, exchange.targetIp, 'answer', reply.stamp, exchange.askerMac);
       return;
     }
     if (arp.spa === 0) return;
     const gratuitous = arp.spa === arp.tpa || arp.tha === BROADCAST_MAC || isToAll(packet);
-    this.claim(packet, segment, gratuitous ? 'announcement' : 'unsolicited');
+    const stamp = stampOf(packet);
+    const ip = ipv4Words(arp.spa);
+    this.claim(packet, segment, ip, gratuitous ? 'announcement' : 'unsolicited', stamp);
     const to = arp.spa === arp.tpa ? null : ipv4Text(arp.tpa);
-    this.neighbourhood.unsolicited(segment, packet.path, ipv4Text(arp.spa), arp.sha, to, stampOf(packet));
+    this.neighbourhood.unsolicited({ protocol: 'arp', segment, path: packet.path }, ip, arp.sha, to, stamp);
     this.events.exchange(this.unsolicitedOf(packet, segment));
   }
 
@@ -130,9 +132,9 @@ export class ArpTracker {
     return this.open.find();
   }
 
-  private claim(packet: Packet, segment: number, kind: ClaimKind, asker?: Mac): void {
+  private claim(packet: Packet, segment: number, ip: IpWords, kind: ClaimKind, stamp: Stamp, asker?: Mac): void {
     const { arp, path, direction } = packet;
-    this.neighbourhood.claim({ protocol: 'arp', segment, path }, ipv4Text(arp.spa), arp.sha, kind, stampOf(packet), direction, asker);
+    this.neighbourhood.claim({ protocol: 'arp', segment, path }, ip, arp.sha, kind, stamp, direction, asker);
   }
 
   private close(exchange: Exchange): void {
@@ -150,22 +152,20 @@ export class ArpTracker {
       kind,
       segment,
       interface: this.interfaces.of(packet).name,
-      asker: { mac: arp.sha, ip: arp.spa === 0 ? null : ipv4Text(arp.spa) },
-      target: ipv4Text(arp.tpa),
+      askerMac: arp.sha,
+      askerIp: arp.spa === 0 ? null : ipv4Words(arp.spa),
+      targetIp: ipv4Words(arp.tpa),
       broadcast: isToAll(packet),
     });
   }
 
   private unsolicitedOf(packet: Packet, segment: number): Exchange {
-    const { arp } = packet;
     const exchange = this.exchangeOf(packet, segment);
-    return {
-      ...exchange,
-      kind: 'unsolicited-reply',
-      requests: 0,
-      asker: { mac: arp.sha, ip: ipv4Text(arp.spa) },
-      target: ipv4Text(arp.spa),
-    };
+    exchange.kind = 'unsolicited-reply';
+    exchange.requests = 0;
+    exchange.askerIp = ipv4Words(packet.arp.spa);
+    exchange.targetIp = exchange.askerIp;
+    return exchange;
   }
 }
 

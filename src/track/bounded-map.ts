@@ -7,9 +7,6 @@ interface Entry<K, V> {
   newer: Entry<K, V> | undefined;
 }
 
-/** What is tried out together may need more than one place. */
-const ROOM = 4;
-
 /**
  * A map that forgets: when it is full, what was not used for long makes room: the oldest entry, but each that was used since its last turn gets
  * another one ("second chance"), so that use costs no more than a look-up. For things that are kept as objects because they are few, such as
@@ -67,11 +64,6 @@ export class BoundedMap<K, V> {
     const made = make();
     this.set(key, made);
     return made;
-  }
-
-  /** Whether `set` would push nothing out. */
-  hasRoomFor(key: K): boolean {
-    return this.entries.size < this.limit - ROOM || this.entries.has(key);
   }
 
   delete(key: K): void {

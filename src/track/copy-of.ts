@@ -1,5 +1,3 @@
-import type { BoundedMap } from './bounded-map.ts';
-
 /**
  * A copy of what trackers keep, with everything in it: arrays, maps, sets, and objects of whatever class. Functions are shared. What is there twice is there twice
  * in the copy.
@@ -34,12 +32,4 @@ function copied(value: unknown, copies: Map<unknown, unknown>): unknown {
   copies.set(value, copy);
   for (const [name, each] of Object.entries(value)) copy[name] = copied(each, copies);
   return copy;
-}
-
-/** Puts a copy in the place of what `key` has; gives a function that takes it away again. */
-export function standIn<V>(map: BoundedMap<string, V>, key: string): () => void {
-  const original = map.get(key);
-  if (original === undefined) return () => map.delete(key);
-  map.set(key, copyOf(original));
-  return () => map.set(key, original);
 }

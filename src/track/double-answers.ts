@@ -12,10 +12,10 @@ const NOBODY: readonly Reply[] = [];
  * Answers to a request that other MACs answered too. Each request is a round of its own: `arping` puts many into one exchange, in which an address may
  * well move. Who announces an address shares it with whoever answers.
  */
-export function answeredTogether({ kind, asker, replies }: Exchange): readonly Reply[] {
+export function answeredTogether({ kind, askerMac, replies }: Exchange): readonly Reply[] {
   // Nearly all exchanges: of them no list is made.
   if (replies.length === 0 || (replies.length === 1 && kind !== 'announcement')) return NOBODY;
-  if (kind === 'announcement') return replies.some(({ mac }) => mac !== asker.mac) ? replies : [];
+  if (kind === 'announcement') return replies.some(({ mac }) => mac !== askerMac) ? replies : [];
   return replies.filter(({ round, mac }) => replies.some((each) => each.round === round && each.mac !== mac));
 }
 

@@ -1,4 +1,3 @@
-import { ipWords } from '../net/ip.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Address } from './neighbourhood.ts';
 
@@ -21,7 +20,7 @@ export class Holdings {
       held = new Map();
       this.byMac.set(mac, held);
     }
-    const last = lastWord(address);
+    const last = address.words[3];
     const known = held.get(last);
     if (!known) held.set(last, [address]);
     else if (!known.includes(address)) known.push(address);
@@ -45,7 +44,7 @@ export class Holdings {
 
   private remove(mac: Mac, address: Address): void {
     const held = this.byMac.get(mac);
-    const last = lastWord(address);
+    const last = address.words[3];
     const known = held?.get(last);
     const at = known?.indexOf(address) ?? -1;
     if (!held || !known || at < 0) return;
@@ -54,5 +53,3 @@ export class Holdings {
     if (held.size === 0) this.byMac.delete(mac);
   }
 }
-
-const lastWord = ({ ip }: Address): number => ipWords(ip)[3] | 0;

@@ -1,3 +1,4 @@
+import { ipv6Words } from '../net/ip.ts';
 import { isGroupMac } from '../net/mac.ts';
 import { NdpView } from '../wire/ndp.ts';
 import { IPV6_DESTINATION, IPV6_SOURCE, type Packet } from '../wire/packet.ts';
@@ -6,7 +7,7 @@ import type { ArpEvents } from './arp.ts';
 import { BoundedMap } from './bounded-map.ts';
 import type { Clock } from './clock.ts';
 import { Evidence } from './evidence.ts';
-import { addReply, addRequest, type Exchange, type ExchangeKind, newExchange, OpenExchanges } from './exchange.ts';
+import { addReply, addRequest, askerText, type Exchange, type ExchangeKind, newExchange, OpenExchanges, targetText } from './exchange.ts';
 import type { InterfaceTracker } from './interfaces.ts';
 import type { Neighbourhood } from './neighbourhood.ts';
 import { Segments } from './segments.ts';
@@ -14,7 +15,6 @@ import { type Stamp, stampOf } from './stamp.ts';
 
 /** Copies are told by the IPv6 source, the target, type and flags, and the link-layer address. */
 const NDP_WORDS = 12;
-const UNSPECIFIED = '::';
 /** A host that checks an address sends its probe and waits this long for objections (RFC 4862: RetransTimer), with room for delay. */
 const PROBE_SEC = 3;
 const MOST_PROBES = 1024;
@@ -105,7 +105,7 @@ export class NdpTracker {
   private solicitation(packet: Packet, segment: number): void {
     const { ndp } = this;
     const mac = packet.sourceMac;
-    const probe = packet.sourceIp === UNSPECIFIED;
+    const probe = isUnspecified(packet);
     if (probe) this.probe(packet, segment, mac);
     this.open.keyIpv6(segment, mac, ndp.view, ndp.targetAt);
     const asked = this.open.repeat();
@@ -118,23 +118,24 @@ export class NdpTracker {
 
   private advertisement(packet: Packet, segment: number, linkAddress: number): void {
     const { ndp } = this;
-    const { target } = ndp;
     // Without the option the frame's own source is the address (unicast answers may leave it out).
     const mac = linkAddress >= 0 ? linkAddress : packet.sourceMac;
-    this.objection(packet, segment, target, mac);
+    if (this.probes.size > 0) this.objection(packet, segment, mac);
     const exchange = ndp.isSolicited ? this.exchangeAnswered(packet, segment) : undefined;
-    const stamp = stampOf(packet);
     const place = { protocol: 'ndp', segment, path: packet.path } as const;
     if (exchange) {
       const { name } = this.interfaces.of(packet);
-      if (addReply(exchange, packet, mac, name, ndp.isOverride))
-        this.neighbourhood.claim(place, target, mac, 'answer', stamp, packet.direction, exchange.asker.mac);
+      const reply = addReply(exchange, packet, mac, name, ndp.isOverride);
+      if (reply) this.neighbourhood.claim(place, exchange.targetIp, mac, 'answer', reply.stamp, packet.direction, exchange.askerMac);
       return;
     }
     if (ndp.isSolicited) return;
-    this.neighbourhood.claim(place, target, mac, 'announcement', stamp, packet.direction);
     const unsolicited = this.exchangeOf(packet, segment, 'unsolicited-reply');
-    this.events.exchange({ ...unsolicited, requests: 0, asker: { mac, ip: target } });
+    unsolicited.requests = 0;
+    unsolicited.askerMac = mac;
+    unsolicited.askerIp = unsolicited.targetIp;
+    this.neighbourhood.claim(place, unsolicited.targetIp, mac, 'announcement', unsolicited.first, packet.direction);
+    this.events.exchange(unsolicited);
   }
 
   /** The asker is whose address the advertisement goes to: by MAC, as in the exchange's key. */
@@ -151,7 +152,7 @@ export class NdpTracker {
   /** LINUX_SLL2 shows no destination MAC: there the asker is known by its address. */
   private begin(packet: Packet, exchange: Exchange): void {
     this.open.begin(exchange);
-    if (packet.destinationMac >= 0 || exchange.asker.ip === null) return;
+    if (packet.destinationMac >= 0 || exchange.askerIp === null) return;
     const key = askerKey(exchange);
     this.byAsker.set(key, [...(this.byAsker.get(key) ?? []), exchange]);
   }
@@ -167,7 +168,8 @@ export class NdpTracker {
     else this.probes.set(key, { mac, nonce, stamp });
   }
 
-  private objection(packet: Packet, segment: number, target: string, mac: number): void {
+  private objection(packet: Packet, segment: number, mac: number): void {
+    const { target } = this.ndp;
     const before = this.probes.get(`${segment}/${target}`);
     // What a repeater passes on under its own MAC (wireless bridges) may be the checking host itself, once it is through.
     if (!before || before.mac === mac || before.mac === packet.sourceMac || packet.at - before.stamp.at > PROBE_SEC) return;
@@ -193,11 +195,16 @@ export class NdpTracker {
 
   private close(exchange: Exchange): void {
     exchange.segment = this.segments.find(exchange.segment);
-    const left = this.byAsker.get(askerKey(exchange))?.filter((each) => each !== exchange) ?? [];
-    if (left.length > 0) this.byAsker.set(askerKey(exchange), left);
-    else this.byAsker.delete(askerKey(exchange));
+    if (this.byAsker.size > 0) this.forgetAsker(exchange);
     this.neighbourhood.close(exchange);
     this.events.exchange(exchange);
+  }
+
+  private forgetAsker(exchange: Exchange): void {
+    const key = askerKey(exchange);
+    const left = this.byAsker.get(key)?.filter((each) => each !== exchange) ?? [];
+    if (left.length > 0) this.byAsker.set(key, left);
+    else this.byAsker.delete(key);
   }
 
   private exchangeOf(packet: Packet, segment: number, kind: ExchangeKind): Exchange {
@@ -206,8 +213,9 @@ export class NdpTracker {
       kind,
       segment,
       interface: this.interfaces.of(packet).name,
-      asker: { mac: packet.sourceMac, ip: kind === 'probe' ? null : packet.sourceIp },
-      target: this.ndp.target,
+      askerMac: packet.sourceMac,
+      askerIp: kind === 'probe' ? null : ipv6Words(packet.view, packet.ipAt + IPV6_SOURCE),
+      targetIp: ipv6Words(this.ndp.view, this.ndp.targetAt),
       broadcast: isToGroup(packet),
     });
   }
@@ -226,7 +234,14 @@ export class NdpTracker {
   }
 }
 
-const askerKey = ({ asker, target }: Exchange): string => `${asker.ip}|${target}`;
+const askerKey = (exchange: Exchange): string => `${askerText(exchange)}|${targetText(exchange)}`;
+
+const isUnspecified = ({ view, ipAt }: Packet): boolean =>
+  (view.getInt32(ipAt + IPV6_SOURCE) |
+    view.getInt32(ipAt + IPV6_SOURCE + 4) |
+    view.getInt32(ipAt + IPV6_SOURCE + 8) |
+    view.getInt32(ipAt + IPV6_SOURCE + 12)) ===
+  0;
 
 /** Sent to a group (solicited-node or all nodes), by the IPv6 destination: the link layer need not show it. */
 const isToGroup = ({ view, ipAt }: Packet): boolean => view.getUint8(ipAt + IPV6_DESTINATION) === 0xff;

@@ -1,24 +1,25 @@
 import { Direction } from '../frame.ts';
+import { areSameWords, type IpWords, ipWords } from '../net/ip.ts';
 import type { Mac } from '../net/mac.ts';
 import { virtualMac } from '../wire/virtual-mac.ts';
-import { BoundedMap } from './bounded-map.ts';
-import { standIn } from './copy-of.ts';
+import { ByMac } from './by-mac.ts';
 import { addEvidence, answeredTogether, atHost, countRounds, unpadded } from './double-answers.ts';
 import { Evidence } from './evidence.ts';
-import { type Exchange, isOwnReply, type Reply } from './exchange.ts';
+import { askerText, type Exchange, isOwnReply, neighbourText, type Reply } from './exchange.ts';
 import { Hearing } from './hearing.ts';
 import { Holdings } from './holdings.ts';
 import type { InterfaceName } from './interfaces.ts';
-import { compareStamps, type Stamp } from './stamp.ts';
+import { absorb, absorbStation, addTo, answeredBy, MOST_CLAIMS, MOST_NAMED, MOST_RUNS } from './neighbour-facts.ts';
+import { ObjectTable } from './object-table.ts';
+import type { Stamp } from './stamp.ts';
 
 const MOST_ADDRESSES = 8192;
+/** Segment, protocol, the address's four words. */
+const ADDRESS_WORDS = 6;
 const MOST_STATIONS = 8192;
-/** Addresses one MAC answers for: a proxy answers for whole networks. */
-const MOST_ANSWERED = 512;
-const MOST_RUNS = 64;
+/** Segment, and the MAC in two words. */
+const STATION_WORDS = 3;
 const MOST_ASKERS = 4;
-const MOST_CLAIMS = 256;
-const MOST_NAMED = 16;
 const MOST_REQUESTS = 4;
 /** Unasked claims that are repeated come sooner than this after one another. */
 export const CLAIM_ROW_SEC = 10;
@@ -56,6 +57,17 @@ export interface Claim {
   latencyUsSum: number;
   /** Where its latest answer was seen. */
   interface: InterfaceName | null;
+  /** The same as the station's, unless that has forgotten it. */
+  answered: Answered | undefined;
+}
+
+/** An address that a station answered for, or announced, with the seconds of the first and the last time. */
+export interface Answered {
+  ip: string;
+  first: number;
+  last: number;
+  /** The number of the station that has it; 0 once it has made room for another one. */
+  station: number;
 }
 
 /** Consecutive claims of one MAC for an address. */
@@ -152,24 +164,26 @@ export interface Unanswered {
 /** An address on a segment: who answers for it, who says that it has it, who asks with it. */
 export class Address {
   readonly ip: string;
+  readonly words: IpWords;
   readonly protocol: Exchange['protocol'];
   segment: number;
   readonly path: number;
   /** Exchanges with a question for it, whether or not they were answered; announcements apart. */
   requests = 0;
-  readonly claims = new Map<Mac, Claim>();
+  readonly claims = new ByMac<Claim>();
   runs: Run[] = [];
   doubles: Doubles | undefined;
-  /** Every host asks with its own address, few with anything else: the maps are made when they are needed. */
-  askedWith: Map<Mac, AskedWith> | undefined;
+  /** Every host asks with its own address, few with anything else: what follows is made when it is needed. */
+  askedWith: ByMac<AskedWith> | undefined;
   unsolicited: Map<Mac, Unsolicited> | undefined;
   unanswered: Unanswered | undefined;
   contested: Contested | undefined;
   /** The capturing host itself asked for it, as for any neighbour: it does not have it, whatever it answers for others (proxy ARP). */
   soughtByHost = false;
 
-  constructor(ip: string, protocol: Exchange['protocol'], segment: number, path: number) {
-    this.ip = ip;
+  constructor(words: IpWords, protocol: Exchange['protocol'], segment: number, path: number) {
+    this.ip = neighbourText(protocol, words);
+    this.words = words;
     this.protocol = protocol;
     this.segment = segment;
     this.path = path;
@@ -179,8 +193,9 @@ export class Address {
 /** A MAC on a segment. */
 export interface Station {
   mac: Mac;
-  /** Addresses that it answered for, with the seconds of the first and the last time. */
-  answered: BoundedMap<string, { first: number; last: number }>;
+  /** No other station has had it. */
+  number: number;
+  answered: Answered[];
   /** Addresses that it asked with. */
   askedWith: string[];
   /** It got an answer to something it asked: what it asks is answered within view. */
@@ -193,12 +208,13 @@ export interface Station {
 
 /** What a segment's questions and answers for addresses show, in bounded memory. */
 export class Neighbourhood {
-  private readonly addresses: BoundedMap<string, Address>;
+  private readonly addresses: ObjectTable<Address>;
   /** Counts how often a MAC turned out to have an address: for what waits for that. */
   news = 0;
   /** Whose answers pass where the capture was taken. */
   readonly hearing: Hearing;
-  private readonly stations: BoundedMap<string, Station>;
+  private readonly stations = new ObjectTable<Station>(STATION_WORDS, MOST_STATIONS);
+  private stationsMet = 0;
   /** Which addresses a MAC answers for, announces or asks with. */
   readonly holdings = new Holdings();
   /** What happens now is taken back: nothing is learned from it. */
@@ -212,8 +228,7 @@ export class Neighbourhood {
     this.isOwnMac = isOwnMac;
     this.hearing = new Hearing(isOwnMac);
     this.suspect = suspect;
-    this.addresses = new BoundedMap(MOST_ADDRESSES, (address) => this.holdings.removeAll(address));
-    this.stations = new BoundedMap(MOST_STATIONS);
+    this.addresses = new ObjectTable(ADDRESS_WORDS, MOST_ADDRESSES, (address) => this.holdings.removeAll(address));
   }
 
   get size(): number {
@@ -225,33 +240,34 @@ export class Neighbourhood {
   }
 
   get list(): Address[] {
-    return [...this.addresses.values()];
+    return this.addresses.list;
   }
 
   get stationList(): Station[] {
-    return [...this.stations.values()];
+    return this.stations.list;
   }
 
   addressOf(segment: number, protocol: Exchange['protocol'], ip: string): Address | undefined {
-    return this.addresses.get(`${segment}/${protocol}/${ip}`);
+    this.keyAddress(segment, protocol, ipWords(ip));
+    return this.addresses.get();
   }
 
   stationOf(segment: number, mac: Mac): Station | undefined {
-    return this.stations.get(`${segment}/${mac}`);
+    this.keyStation(segment, mac);
+    return this.stations.get();
   }
 
   /** Whether anybody else is on the segment. */
   hasOtherStation(segment: number, mac: Mac): boolean {
-    const prefix = `${segment}/`;
-    for (const key of this.stations.keys()) if (key.startsWith(prefix) && key !== `${prefix}${mac}`) return true;
-    return false;
+    this.keyStation(segment, mac);
+    return this.stations.hasOtherWith(segment);
   }
 
   /**
    * A MAC answered for an address, or announced it. Called when it happens.
    * @param asker whom it answered; undefined where it answered nobody
    */
-  claim(place: Place, ip: string, mac: Mac, kind: ClaimKind, stamp: Stamp, direction: number, asker?: Mac): void {
+  claim(place: Place, ip: IpWords, mac: Mac, kind: ClaimKind, stamp: Stamp, direction: number, asker?: Mac): void {
     const { segment, path, protocol } = place;
     const address = this.address(segment, path, protocol, ip);
     let claim = address.claims.get(mac);
@@ -259,7 +275,7 @@ export class Neighbourhood {
       // So many MACs for one address are forged; the first ones tell the story.
       if (address.claims.size >= MOST_CLAIMS) return;
       claim = newClaim(mac, stamp);
-      address.claims.set(mac, claim);
+      address.claims.set(claim);
     }
     claim.last = stamp;
     // It is there: what went unanswered before is over.
@@ -271,25 +287,25 @@ export class Neighbourhood {
     if (kind !== 'unsolicited') this.run(address, mac, kind, stamp, asker);
     if (kind === 'unsolicited') return;
     const station = this.station(segment, mac);
-    const answered = station.answered.use(ip);
-    if (answered) answered.last = stamp.at;
-    else station.answered.set(ip, { first: stamp.at, last: stamp.at });
+    if (claim.answered?.station !== station.number) claim.answered = answeredBy(station, address.ip, stamp.at);
+    claim.answered.last = stamp.at;
     station.comesIn ||= direction === Direction.In;
   }
 
   /** An exchange is over. */
   close(exchange: Exchange): void {
-    const { segment, path, protocol, target, asker, replies, kind } = exchange;
-    const address = this.address(segment, path, protocol, target);
-    const station = this.station(segment, asker.mac);
+    const { segment, path, protocol, targetIp, askerMac, askerIp, replies, kind } = exchange;
+    const address = this.address(segment, path, protocol, targetIp);
+    const station = this.station(segment, askerMac);
+    const isOfOwn = askerIp !== null && areSameWords(askerIp, targetIp);
     station.comesIn ||= exchange.direction === Direction.In;
     if (kind !== 'announcement') address.requests++;
-    if (kind === 'request' && exchange.direction === Direction.Out && asker.ip !== target) address.soughtByHost = true;
+    if (kind === 'request' && exchange.direction === Direction.Out && !isOfOwn) address.soughtByHost = true;
     this.countAnswers(address, exchange);
-    if (kind === 'request' && asker.ip !== null && asker.ip !== target) this.askedWith(exchange, station, asker.ip);
-    for (const { mac } of replies) this.hearing.heard(segment, asker.mac, mac);
+    if (kind === 'request' && askerIp !== null && !isOfOwn) this.askedWith(exchange, station, askerIp, address.ip);
+    for (const { mac } of replies) this.hearing.heard(segment, askerMac, mac);
     if (replies.length > 0) station.answeredExchanges++;
-    else if (kind === 'request' && target !== asker.ip) this.unanswered(address, station, exchange);
+    else if (kind === 'request' && !isOfOwn) this.unanswered(address, station, exchange);
     const together = answeredTogether(exchange);
     if (together.length > 0) this.double(address, exchange, together);
     if (kind !== 'request') address.contested ??= this.contested(exchange);
@@ -302,12 +318,15 @@ export class Neighbourhood {
   asIfOver(exchanges: readonly Exchange[], judge: () => void): void {
     const undo: (() => void)[] = [this.hearing.remember()];
     for (const exchange of exchanges) {
-      const { segment, protocol, target, asker } = exchange;
-      const addresses = [target, ...(asker.ip === null ? [] : [asker.ip])].map((ip) => `${segment}/${protocol}/${ip}`);
-      const station = `${segment}/${asker.mac}`;
       // Nothing may be pushed out by what is taken back.
-      if (!addresses.every((key) => this.addresses.hasRoomFor(key)) || !this.stations.hasRoomFor(station)) continue;
-      undo.push(...addresses.map((key) => standIn(this.addresses, key)), standIn(this.stations, station));
+      if (!this.haveRoomFor(exchange)) continue;
+      const { segment, protocol, targetIp, askerMac, askerIp } = exchange;
+      for (const ip of askerIp ? [targetIp, askerIp] : [targetIp]) {
+        this.keyAddress(segment, protocol, ip);
+        undo.push(this.addresses.standIn());
+      }
+      this.keyStation(segment, askerMac);
+      undo.push(this.stations.standIn());
       this.isTrial = true;
       this.close(exchange);
       this.isTrial = false;
@@ -317,8 +336,8 @@ export class Neighbourhood {
   }
 
   /** An answer that belongs to no open exchange. */
-  unsolicited(segment: number, path: number, ip: string, mac: Mac, to: string | null, stamp: Stamp): void {
-    const address = this.address(segment, path, 'arp', ip);
+  unsolicited({ segment, path, protocol }: Place, ip: IpWords, mac: Mac, to: string | null, stamp: Stamp): void {
+    const address = this.address(segment, path, protocol, ip);
     address.unsolicited ??= new Map();
     let found = address.unsolicited.get(mac);
     if (!found) {
@@ -347,47 +366,71 @@ export class Neighbourhood {
 
   /** Segments were joined: what is known of `absorbed` belongs to `kept`. Happens at their first common broadcast, when little is known. */
   join(kept: number, absorbed: number): void {
-    for (const [key, address] of matching(this.addresses, `${absorbed}/`)) {
-      this.addresses.delete(key);
-      const existing = this.addressOf(kept, address.protocol, address.ip);
-      address.segment = kept;
-      if (existing) {
+    this.addresses.rename(
+      absorbed,
+      kept,
+      (address) => {
+        address.segment = kept;
+      },
+      (existing, address) => {
         this.holdings.removeAll(address);
         absorb(existing, address);
         this.holdings.addAll(existing);
-      } else this.addresses.set(`${kept}/${address.protocol}/${address.ip}`, address);
-    }
+      },
+    );
     this.hearing.join(kept, absorbed);
-    for (const [key, station] of matching(this.stations, `${absorbed}/`)) {
-      this.stations.delete(key);
-      const existing = this.stationOf(kept, station.mac);
-      if (existing) absorbStation(existing, station);
-      else this.stations.set(`${kept}/${station.mac}`, station);
-    }
+    this.stations.rename(absorbed, kept, () => {}, absorbStation);
   }
 
-  private address(segment: number, path: number, protocol: Exchange['protocol'], ip: string): Address {
-    const key = `${segment}/${protocol}/${ip}`;
-    const known = this.addresses.use(key);
+  private haveRoomFor({ segment, protocol, targetIp, askerMac, askerIp }: Exchange): boolean {
+    this.keyStation(segment, askerMac);
+    if (!this.stations.hasRoom) return false;
+    return (askerIp ? [targetIp, askerIp] : [targetIp]).every((ip) => {
+      this.keyAddress(segment, protocol, ip);
+      return this.addresses.hasRoom;
+    });
+  }
+
+  private keyAddress(segment: number, protocol: Exchange['protocol'], ip: IpWords): void {
+    const { key } = this.addresses;
+    key[0] = segment;
+    key[1] = protocol === 'arp' ? 0 : 1;
+    key[2] = ip[0];
+    key[3] = ip[1];
+    key[4] = ip[2];
+    key[5] = ip[3];
+  }
+
+  private keyStation(segment: number, mac: Mac): void {
+    const { key } = this.stations;
+    key[0] = segment;
+    key[1] = Math.floor(mac / 2 ** 32);
+    key[2] = mac | 0;
+  }
+
+  private address(segment: number, path: number, protocol: Exchange['protocol'], ip: IpWords): Address {
+    this.keyAddress(segment, protocol, ip);
+    const known = this.addresses.use();
     if (known) return known;
     const address = new Address(ip, protocol, segment, path);
-    this.addresses.set(key, address);
+    this.addresses.add(address);
     return address;
   }
 
   private station(segment: number, mac: Mac): Station {
-    const key = `${segment}/${mac}`;
-    const known = this.stations.use(key);
+    this.keyStation(segment, mac);
+    const known = this.stations.use();
     if (known) return known;
     const station: Station = {
       mac,
-      answered: new BoundedMap(MOST_ANSWERED),
+      number: ++this.stationsMet,
+      answered: [],
       askedWith: [],
       answeredExchanges: 0,
       unansweredTargets: [],
       comesIn: false,
     };
-    this.stations.set(key, station);
+    this.stations.add(station);
     return station;
   }
 
@@ -427,20 +470,20 @@ export class Neighbourhood {
     if (alone) alone.alone++;
   }
 
-  private askedWith(exchange: Exchange, station: Station, ip: string): void {
-    const { segment, path, protocol, asker, target, first } = exchange;
+  private askedWith(exchange: Exchange, station: Station, ip: IpWords, target: string): void {
+    const { segment, path, protocol, askerMac, first } = exchange;
     // One that is new is used from its first question on: it does not make room before others were.
-    if (station.askedWith.length === 0) this.station(segment, asker.mac);
-    addTo(station.askedWith, ip);
+    if (station.askedWith.length === 0) this.station(segment, askerMac);
     const address = this.address(segment, path, protocol, ip);
-    address.askedWith ??= new Map();
-    let found = address.askedWith.get(asker.mac);
+    addTo(station.askedWith, address.ip);
+    address.askedWith ??= new ByMac();
+    let found = address.askedWith.get(askerMac);
     if (!found) {
       const place = { interface: exchange.interface, out: false };
-      found = { mac: asker.mac, exchanges: 0, requests: [], first, last: first, targets: [], answered: 0, ...place };
+      found = { mac: askerMac, exchanges: 0, requests: [], first, last: first, targets: [], answered: 0, ...place };
       if (address.askedWith.size < MOST_NAMED) {
-        address.askedWith.set(asker.mac, found);
-        if (!this.isTrial) this.holdings.add(asker.mac, address);
+        address.askedWith.set(found);
+        if (!this.isTrial) this.holdings.add(askerMac, address);
       }
     }
     found.exchanges++;
@@ -453,7 +496,7 @@ export class Neighbourhood {
   }
 
   private unanswered(address: Address, station: Station, exchange: Exchange): void {
-    addTo(station.unansweredTargets, exchange.target);
+    addTo(station.unansweredTargets, address.ip);
     address.unanswered ??= {
       exchanges: 0,
       requests: 0,
@@ -471,10 +514,10 @@ export class Neighbourhood {
     found.last = exchange.lastRequest;
     for (const stamp of stamps) found.evidence.add('request', stamp);
     const own = exchange.direction === Direction.Out;
-    const asker = found.askers.get(exchange.asker.mac) ?? { ip: exchange.asker.ip, exchanges: 0, requests: 0, own };
+    const asker = found.askers.get(exchange.askerMac) ?? { ip: askerText(exchange), exchanges: 0, requests: 0, own };
     asker.exchanges++;
     asker.requests += exchange.requests;
-    if (found.askers.size < MOST_NAMED || found.askers.has(exchange.asker.mac)) found.askers.set(exchange.asker.mac, asker);
+    if (found.askers.size < MOST_NAMED || found.askers.has(exchange.askerMac)) found.askers.set(exchange.askerMac, asker);
   }
 
   private double(address: Address, exchange: Exchange, replies: readonly Reply[]): void {
@@ -497,7 +540,7 @@ export class Neighbourhood {
     doubles.exchanges++;
     doubles.last = exchange.lastRequest;
     for (const { mac } of replies) if (doubles.macs.size < MOST_NAMED) doubles.macs.add(mac);
-    if (exchange.kind === 'announcement' && doubles.macs.size < MOST_NAMED) doubles.macs.add(exchange.asker.mac);
+    if (exchange.kind === 'announcement' && doubles.macs.size < MOST_NAMED) doubles.macs.add(exchange.askerMac);
     for (const { mac, override } of replies) if (override && doubles.macs.has(mac)) doubles.overriding.add(mac);
     if (exchange.broadcast) countRounds(doubles, replies);
     doubles.atHost ??= atHost(exchange, replies);
@@ -523,11 +566,6 @@ export class Neighbourhood {
   }
 }
 
-/** A few names are enough to tell who is meant; a set would cost more than they do. */
-function addTo(names: string[], name: string): void {
-  if (names.length < MOST_NAMED && !names.includes(name)) names.push(name);
-}
-
 const newClaim = (mac: Mac, stamp: Stamp): Claim => ({
   mac,
   answers: 0,
@@ -542,51 +580,5 @@ const newClaim = (mac: Mac, stamp: Stamp): Claim => ({
   lastAnswer: undefined,
   latencyUsSum: 0,
   interface: null,
+  answered: undefined,
 });
-
-function* matching<V>(map: BoundedMap<string, V>, prefix: string): Generator<[string, V]> {
-  for (const key of [...map.keys()]) {
-    const value = key.startsWith(prefix) ? map.get(key) : undefined;
-    if (value !== undefined) yield [key, value];
-  }
-}
-
-function absorb(into: Address, from: Address): void {
-  into.requests += from.requests;
-  for (const [mac, claim] of from.claims) {
-    const known = into.claims.get(mac);
-    if (!known) {
-      if (into.claims.size < MOST_CLAIMS) into.claims.set(mac, claim);
-      continue;
-    }
-    known.answers += claim.answers;
-    known.firstAnswers += claim.firstAnswers;
-    known.alone += claim.alone;
-    known.own += claim.own;
-    known.foreign += claim.foreign;
-    known.announcements += claim.announcements;
-    known.first = compareStamps(claim.first, known.first) < 0 ? claim.first : known.first;
-    known.last = compareStamps(claim.last, known.last) > 0 ? claim.last : known.last;
-    known.firstAnswer ??= claim.firstAnswer;
-    known.lastAnswer = claim.lastAnswer ?? known.lastAnswer;
-    known.latencyUsSum += claim.latencyUsSum;
-  }
-  into.runs = [...into.runs, ...from.runs].sort((a, b) => compareStamps(a.first, b.first)).slice(-MOST_RUNS);
-  into.doubles ??= from.doubles;
-  into.askedWith = new Map([...(from.askedWith ?? []), ...(into.askedWith ?? [])]);
-  into.unsolicited = new Map([...(from.unsolicited ?? []), ...(into.unsolicited ?? [])]);
-  into.unanswered ??= from.unanswered;
-  into.contested ??= from.contested;
-  into.soughtByHost ||= from.soughtByHost;
-}
-
-function absorbStation(into: Station, from: Station): void {
-  for (const ip of from.answered.keys()) {
-    const times = from.answered.get(ip);
-    if (times && !into.answered.has(ip)) into.answered.set(ip, times);
-  }
-  for (const ip of from.askedWith) addTo(into.askedWith, ip);
-  into.answeredExchanges += from.answeredExchanges;
-  for (const ip of from.unansweredTargets) addTo(into.unansweredTargets, ip);
-  into.comesIn ||= from.comesIn;
-}

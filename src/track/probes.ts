@@ -1,6 +1,6 @@
 import type { Mac } from '../net/mac.ts';
 import { BoundedMap } from './bounded-map.ts';
-import type { Exchange } from './exchange.ts';
+import { type Exchange, targetText } from './exchange.ts';
 import type { Stamp } from './stamp.ts';
 
 const MOST_ADDRESSES = 4096;
@@ -59,10 +59,11 @@ export class ProbeBook {
     return this.targets.get(mac)?.size ?? 0;
   }
 
-  close({ segment, path, target, asker, requests, first, lastRequest, replies, broadcast }: Exchange): void {
+  close(exchange: Exchange): void {
+    const { segment, path, askerMac: mac, requests, first, lastRequest, replies, broadcast } = exchange;
     // Who takes an address asks all; switches that track a device ask it alone.
     if (!broadcast) return;
-    const { mac } = asker;
+    const target = targetText(exchange);
     const targets = this.targets.take(mac, () => new Set());
     if (targets.size < MOST_TARGETS) targets.add(target);
     const address = this.addresses.take(`${segment}/${target}`, () => ({

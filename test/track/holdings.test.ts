@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Direction } from '../../src/frame.ts';
+import { type IpWords, ipWords } from '../../src/net/ip.ts';
 import type { Exchange } from '../../src/track/exchange.ts';
 import { Neighbourhood } from '../../src/track/neighbourhood.ts';
 import type { Stamp } from '../../src/track/stamp.ts';
@@ -16,6 +17,11 @@ const neighbourhood = (): Neighbourhood =>
     () => {},
   );
 
+const wordsOf = (ip: string): IpWords => {
+  const [w0, w1, w2, w3] = ipWords(ip);
+  return [w0 | 0, w1 | 0, w2 | 0, w3 | 0];
+};
+
 const exchange = (target: string, segment: number, answerer?: number): Exchange => ({
   protocol: 'arp',
   kind: 'request',
@@ -28,8 +34,9 @@ const exchange = (target: string, segment: number, answerer?: number): Exchange 
   lastRequest: stamp(1),
   repeats: [],
   requests: 1,
-  asker: { mac: ASKER, ip: '192.0.2.2' },
-  target,
+  askerMac: ASKER,
+  askerIp: wordsOf('192.0.2.2'),
+  targetIp: wordsOf(target),
   origlen: 60,
   broadcast: true,
   replies:
@@ -54,7 +61,7 @@ const exchange = (target: string, segment: number, answerer?: number): Exchange 
 });
 
 const claim = (known: Neighbourhood, ip: string, kind: 'answer' | 'announcement' | 'unsolicited', segment = 0): void =>
-  known.claim({ protocol: 'arp', segment, path: 0 }, ip, OWNER, kind, stamp(1), Direction.Unknown);
+  known.claim({ protocol: 'arp', segment, path: 0 }, wordsOf(ip), OWNER, kind, stamp(1), Direction.Unknown);
 
 const heldBy = (known: Neighbourhood, mac: number): string[] => [...(known.holdings.of(mac)?.values() ?? [])].flat().map(({ ip }) => ip);
 
@@ -98,7 +105,14 @@ describe('the addresses of a MAC', () => {
   it('are found by the last 32 bits of their IP, which several may share', () => {
     const known = neighbourhood();
     claim(known, '192.0.2.1', 'announcement');
-    known.claim({ protocol: 'ndp', segment: 0, path: 0 }, '2001:db8::c000:201', OWNER, 'announcement', stamp(1), Direction.Unknown);
+    known.claim(
+      { protocol: 'ndp', segment: 0, path: 0 },
+      wordsOf('2001:db8::c000:201'),
+      OWNER,
+      'announcement',
+      stamp(1),
+      Direction.Unknown,
+    );
     expect(
       known.holdings
         .of(OWNER)
@@ -115,4 +129,15 @@ describe('the addresses of a MAC', () => {
     expect(known.holdings.of(OWNER)).toBeUndefined();
     expect(heldBy(known, ASKER)).toEqual(['192.0.2.2']);
   });
+});
+
+it('a station is known for the latest addresses that it answered for, as often as it answers', () => {
+  const known = neighbourhood();
+  const ips = Array.from({ length: 600 }, (_, i) => `10.0.${i >> 8}.${i & 255}`);
+  for (const ip of ips) claim(known, ip, 'answer');
+  const answered = (): string[] => known.stationOf(0, OWNER)?.answered.map(({ ip }) => ip) ?? [];
+  expect(answered()).toEqual(ips.slice(88));
+  claim(known, '10.0.0.1', 'answer');
+  claim(known, '10.0.0.1', 'answer');
+  expect(answered()).toEqual([...ips.slice(89), '10.0.0.1']);
 });

@@ -1,0 +1,69 @@
+import { ByMac } from './by-mac.ts';
+import type { Address, Answered, Station } from './neighbourhood.ts';
+import { compareStamps } from './stamp.ts';
+
+/* What is known of an address or a station, in bounded memory, and how two of them become one where segments are joined. */
+
+/** Addresses one MAC answers for: a proxy answers for whole networks. */
+const MOST_ANSWERED = 512;
+export const MOST_RUNS = 64;
+export const MOST_CLAIMS = 256;
+export const MOST_NAMED = 16;
+
+/** A few names are enough to tell who is meant; a set would cost more than they do. */
+export function addTo(names: string[], name: string): void {
+  if (names.length < MOST_NAMED && !names.includes(name)) names.push(name);
+}
+
+/** What the station has of the address, from now on if it has nothing: then the oldest makes room. */
+export function answeredBy({ answered, number }: Station, ip: string, at: number): Answered {
+  const known = answered.find((each) => each.ip === ip);
+  if (known) return known;
+  const added = { ip, first: at, last: at, station: number };
+  answered.push(added);
+  const oldest = answered.length > MOST_ANSWERED ? answered.shift() : undefined;
+  if (oldest) oldest.station = 0;
+  return added;
+}
+
+/** What is known of `from` belongs to `into`. */
+export function absorb(into: Address, from: Address): void {
+  into.requests += from.requests;
+  for (const claim of from.claims.values()) {
+    const known = into.claims.get(claim.mac);
+    if (!known) {
+      if (into.claims.size < MOST_CLAIMS) into.claims.set(claim);
+      continue;
+    }
+    known.answers += claim.answers;
+    known.firstAnswers += claim.firstAnswers;
+    known.alone += claim.alone;
+    known.own += claim.own;
+    known.foreign += claim.foreign;
+    known.announcements += claim.announcements;
+    known.first = compareStamps(claim.first, known.first) < 0 ? claim.first : known.first;
+    known.last = compareStamps(claim.last, known.last) > 0 ? claim.last : known.last;
+    known.firstAnswer ??= claim.firstAnswer;
+    known.lastAnswer = claim.lastAnswer ?? known.lastAnswer;
+    known.latencyUsSum += claim.latencyUsSum;
+  }
+  into.runs = [...into.runs, ...from.runs].sort((a, b) => compareStamps(a.first, b.first)).slice(-MOST_RUNS);
+  into.doubles ??= from.doubles;
+  into.askedWith = new ByMac([...(from.askedWith?.values() ?? []), ...(into.askedWith?.values() ?? [])]);
+  into.unsolicited = new Map([...(from.unsolicited ?? []), ...(into.unsolicited ?? [])]);
+  into.unanswered ??= from.unanswered;
+  into.contested ??= from.contested;
+  into.soughtByHost ||= from.soughtByHost;
+}
+
+export function absorbStation(into: Station, from: Station): void {
+  for (const each of from.answered) {
+    if (into.answered.length >= MOST_ANSWERED || into.answered.some(({ ip }) => ip === each.ip)) each.station = 0;
+    else into.answered.push(each);
+    if (each.station !== 0) each.station = into.number;
+  }
+  for (const ip of from.askedWith) addTo(into.askedWith, ip);
+  into.answeredExchanges += from.answeredExchanges;
+  for (const ip of from.unansweredTargets) addTo(into.unansweredTargets, ip);
+  into.comesIn ||= from.comesIn;
+}
