@@ -3,6 +3,7 @@ import { type IpWords, ipv4Text, ipv6WordsText } from '../net/ip.ts';
 import type { Mac } from '../net/mac.ts';
 import { secondsBetween } from '../net/time.ts';
 import type { Packet } from '../wire/packet.ts';
+import { appended } from './appended.ts';
 import type { Clock } from './clock.ts';
 import type { InterfaceName } from './interfaces.ts';
 import { type Stamp, stampOf } from './stamp.ts';
@@ -256,7 +257,7 @@ export function addReply(exchange: Exchange, packet: Packet, mac: Mac, name: Int
     origlen: packet.origlen,
     override,
   };
-  exchange.replies.push(reply);
+  exchange.replies = appended(exchange.replies, reply);
   return reply;
 }
 

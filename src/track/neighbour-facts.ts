@@ -1,3 +1,4 @@
+import { appended } from './appended.ts';
 import { ByMac } from './by-mac.ts';
 import type { Address, Answered, Station } from './neighbourhood.ts';
 import { compareStamps } from './stamp.ts';
@@ -10,18 +11,17 @@ export const MOST_RUNS = 64;
 export const MOST_CLAIMS = 256;
 export const MOST_NAMED = 16;
 
-/** A few names are enough to tell who is meant; a set would cost more than they do. */
-export function addTo(names: string[], name: string): void {
-  if (names.length < MOST_NAMED && !names.includes(name)) names.push(name);
-}
+/** The names with one more, unless it is there. A few are enough to tell who is meant; a set would cost more than they do. */
+export const named = (names: string[], name: string): string[] =>
+  names.length < MOST_NAMED && !names.includes(name) ? appended(names, name) : names;
 
 /** What the station has of the address, from now on if it has nothing: then the oldest makes room. */
-export function answeredBy({ answered, number }: Station, ip: string, at: number): Answered {
-  const known = answered.find((each) => each.ip === ip);
+export function answeredBy(station: Station, ip: string, at: number): Answered {
+  const known = station.answered.find((each) => each.ip === ip);
   if (known) return known;
-  const added = { ip, first: at, last: at, station: number };
-  answered.push(added);
-  const oldest = answered.length > MOST_ANSWERED ? answered.shift() : undefined;
+  const added = { ip, first: at, last: at, station: station.number };
+  station.answered = appended(station.answered, added);
+  const oldest = station.answered.length > MOST_ANSWERED ? station.answered.shift() : undefined;
   if (oldest) oldest.station = 0;
   return added;
 }
@@ -59,11 +59,11 @@ export function absorb(into: Address, from: Address): void {
 export function absorbStation(into: Station, from: Station): void {
   for (const each of from.answered) {
     if (into.answered.length >= MOST_ANSWERED || into.answered.some(({ ip }) => ip === each.ip)) each.station = 0;
-    else into.answered.push(each);
+    else into.answered = appended(into.answered, each);
     if (each.station !== 0) each.station = into.number;
   }
-  for (const ip of from.askedWith) addTo(into.askedWith, ip);
+  for (const ip of from.askedWith) into.askedWith = named(into.askedWith, ip);
   into.answeredExchanges += from.answeredExchanges;
-  for (const ip of from.unansweredTargets) addTo(into.unansweredTargets, ip);
+  for (const ip of from.unansweredTargets) into.unansweredTargets = named(into.unansweredTargets, ip);
   into.comesIn ||= from.comesIn;
 }

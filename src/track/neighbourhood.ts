@@ -2,6 +2,7 @@ import { Direction } from '../frame.ts';
 import { areSameWords, type IpWords, ipWords } from '../net/ip.ts';
 import type { Mac } from '../net/mac.ts';
 import { virtualMac } from '../wire/virtual-mac.ts';
+import { appended } from './appended.ts';
 import { ByMac } from './by-mac.ts';
 import { addEvidence, answeredTogether, atHost, countRounds, unpadded } from './double-answers.ts';
 import { Evidence } from './evidence.ts';
@@ -9,7 +10,7 @@ import { askerText, type Exchange, isOwnReply, neighbourText, type Reply } from 
 import { Hearing } from './hearing.ts';
 import { Holdings } from './holdings.ts';
 import type { InterfaceName } from './interfaces.ts';
-import { absorb, absorbStation, addTo, answeredBy, MOST_CLAIMS, MOST_NAMED, MOST_RUNS } from './neighbour-facts.ts';
+import { absorb, absorbStation, answeredBy, MOST_CLAIMS, MOST_NAMED, MOST_RUNS, named } from './neighbour-facts.ts';
 import { ObjectTable } from './object-table.ts';
 import type { Stamp } from './stamp.ts';
 
@@ -448,8 +449,8 @@ export class Neighbourhood {
     } else {
       // The first runs and the latest ones are kept.
       if (address.runs.length >= MOST_RUNS) address.runs.splice(MOST_RUNS / 2, 1);
-      last = { mac, first: stamp, last: stamp, announced: kind !== 'answer', gapMost: 0, askers: [] };
-      address.runs.push(last);
+      last = { mac, first: stamp, last: stamp, announced: kind !== 'answer', gapMost: 0, askers: asker === undefined ? [] : [asker] };
+      address.runs = appended(address.runs, last);
     }
     if (asker !== undefined && !last.askers.includes(asker)) last.askers[Math.min(last.askers.length, MOST_ASKERS - 1)] = asker;
   }
@@ -475,7 +476,7 @@ export class Neighbourhood {
     // One that is new is used from its first question on: it does not make room before others were.
     if (station.askedWith.length === 0) this.station(segment, askerMac);
     const address = this.address(segment, path, protocol, ip);
-    addTo(station.askedWith, address.ip);
+    station.askedWith = named(station.askedWith, address.ip);
     address.askedWith ??= new ByMac();
     let found = address.askedWith.get(askerMac);
     if (!found) {
@@ -489,14 +490,14 @@ export class Neighbourhood {
     found.exchanges++;
     if (exchange.replies.length > 0) found.answered++;
     found.last = exchange.lastRequest;
-    if (found.requests.length < MOST_REQUESTS) found.requests.push(first);
-    addTo(found.targets, target);
+    if (found.requests.length < MOST_REQUESTS) found.requests = appended(found.requests, first);
+    found.targets = named(found.targets, target);
     if (exchange.direction === Direction.Out || !found.out) found.interface = exchange.interface;
     found.out ||= exchange.direction === Direction.Out;
   }
 
   private unanswered(address: Address, station: Station, exchange: Exchange): void {
-    addTo(station.unansweredTargets, address.ip);
+    station.unansweredTargets = named(station.unansweredTargets, address.ip);
     address.unanswered ??= {
       exchanges: 0,
       requests: 0,

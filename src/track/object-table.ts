@@ -105,7 +105,12 @@ export class ObjectTable<V extends object> {
 
   /** In the order in which they came, as far as none got a second turn. Allocates. */
   get list(): V[] {
-    return this.table.ids().flatMap((id) => this.objects[id] ?? []);
+    const list: V[] = [];
+    for (const id of this.table.ids()) {
+      const object = this.objects[id];
+      if (object) list.push(object);
+    }
+    return list;
   }
 
   /** Whether there is one whose key begins with `first`, besides that of the key that is set. Goes through all. */
