@@ -2,7 +2,7 @@ import { Direction } from '../../frame.ts';
 import type { QuotedPacket } from '../../wire/icmp.ts';
 import { Icmpv6Type, PORT_UNREACHABLE, PORT_UNREACHABLE_V6 } from '../../wire/icmp.ts';
 import { readIkeMessage } from '../../wire/ike/message.ts';
-import { ikeAt, NAT_T_PORT } from '../../wire/ike.ts';
+import { IKE_PORT, ikeAt, NAT_T_PORT } from '../../wire/ike.ts';
 import { IpProtocol, type Packet } from '../../wire/packet.ts';
 import { BoundedMap } from '../bounded-map.ts';
 import { stampOf } from '../stamp.ts';
@@ -78,17 +78,19 @@ export class IkeTracker {
 
   /** An ICMP error that says that the quoted packet did not arrive. */
   undeliverable(quote: QuotedPacket, reason: string, packet: Packet): void {
+    const { sourcePort, destinationPort } = quote;
     if (quote.protocol !== IpProtocol.Udp) return;
-    const marked = quote.sourcePort === NAT_T_PORT || quote.destinationPort === NAT_T_PORT;
+    const marked = sourcePort === NAT_T_PORT || destinationPort === NAT_T_PORT;
+    if (!marked && sourcePort !== IKE_PORT && destinationPort !== IKE_PORT) return;
     const at = quote.transportAt + UDP_HEADER + (marked ? NON_ESP_MARKER : 0);
-    if (quote.sourcePort < 0 || at + SPI > quote.end) return;
+    if (at + SPI > quote.end) return;
     const { view } = quote;
     const spi = `0x${hex(view.getUint32(at))}${hex(view.getUint32(at + 4))}`;
     this.sessions.get(keyOf(spi, packet.path))?.refuse({
       from: packet.sourceIp,
       reason,
       isPort: isPortUnreachable(packet),
-      port: quote.destinationPort,
+      port: destinationPort,
       count: 1,
       stamp: stampOf(packet),
     });

@@ -135,7 +135,7 @@ export class WireguardTracker {
 
   /** An ICMP error quotes a packet of WireGuard's form: it says why there is no answer. */
   undeliverable(quote: QuotedPacket, reason: string, packet: Packet): void {
-    if (quote.sourcePort < 0) return;
+    if (quote.sourcePort < 0 || !this.unanswered.isCalledAt(quote.destinationPort)) return;
     const initiator = { ip: quote.sourceIp, port: quote.sourcePort };
     const responder = { ip: quote.destinationIp, port: quote.destinationPort };
     this.unanswered.explain(initiator, responder, packet.path, reason, stampOf(packet));

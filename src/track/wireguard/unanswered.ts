@@ -49,6 +49,8 @@ export class UnansweredBook {
   private readonly subjects = new BoundedMap<string, UnansweredHandshakes>(MOST_SUBJECTS);
   /** Those with a row under way, by their pair. */
   private readonly waiting = new BoundedMap<Pair, Set<UnansweredHandshakes>>(MOST_SUBJECTS);
+  /** Ports of all responders so far. */
+  private readonly ports = new Set<number>();
 
   get size(): number {
     return this.subjects.size + this.waiting.size;
@@ -80,6 +82,7 @@ export class UnansweredBook {
       row: undefined,
     }));
     subject.peer ??= peer;
+    this.ports.add(responder.port);
     if (subject.row && stamp.at - subject.row.last.at > SAME_ROW_SEC) {
       commit(subject, subject.row);
       subject.row = undefined;
@@ -127,6 +130,11 @@ export class UnansweredBook {
   passedOn(initiator: FullEndpoint, responder: FullEndpoint, path: number): void {
     const subject = this.subjects.get(keyOf(initiator, responder, path));
     if (subject) subject.isPassedOn = true;
+  }
+
+  /** Whether anybody was called at the port: of most ICMP errors no text has to be made. */
+  isCalledAt(port: number): boolean {
+    return this.ports.has(port);
   }
 
   /** An ICMP error quotes an initiation. */
