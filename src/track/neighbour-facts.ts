@@ -1,7 +1,9 @@
+import type { Mac } from '../net/mac.ts';
 import { appended } from './appended.ts';
 import { ByMac } from './by-mac.ts';
-import type { Address, Answered, Station } from './neighbourhood.ts';
-import { compareStamps } from './stamp.ts';
+import type { Exchange } from './exchange.ts';
+import type { Address, Answered, AskedWith, Claim, Station } from './neighbourhood.ts';
+import { compareStamps, type Stamp } from './stamp.ts';
 
 /* What is known of an address or a station, in bounded memory, and how two of them become one where segments are joined. */
 
@@ -14,6 +16,37 @@ export const MOST_NAMED = 16;
 /** The names with one more, unless it is there. A few are enough to tell who is meant; a set would cost more than they do. */
 export const named = (names: string[], name: string): string[] =>
   names.length < MOST_NAMED && !names.includes(name) ? appended(names, name) : names;
+
+export const newClaim = (mac: Mac, stamp: Stamp): Claim => ({
+  mac,
+  answers: 0,
+  firstAnswers: 0,
+  alone: 0,
+  own: 0,
+  foreign: 0,
+  announcements: 0,
+  first: stamp,
+  last: stamp,
+  firstAnswer: undefined,
+  lastAnswer: undefined,
+  latencyUsSum: 0,
+  interface: null,
+  answered: undefined,
+});
+
+export const newAskedWith = ({ askerMac, first, interface: name }: Exchange): AskedWith => ({
+  mac: askerMac,
+  exchanges: 0,
+  requests: [],
+  first,
+  last: first,
+  targets: [],
+  latestTarget: '',
+  answered: 0,
+  station: 0,
+  interface: name,
+  out: false,
+});
 
 /** What the station has of the address, from now on if it has nothing: then the oldest makes room. */
 export function answeredBy(station: Station, ip: string, at: number): Answered {

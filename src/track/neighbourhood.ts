@@ -10,7 +10,7 @@ import { askerText, type Exchange, isOwnReply, neighbourText, type Reply } from 
 import { Hearing } from './hearing.ts';
 import { Holdings } from './holdings.ts';
 import type { InterfaceName } from './interfaces.ts';
-import { absorb, absorbStation, answeredBy, MOST_CLAIMS, MOST_NAMED, MOST_RUNS, named } from './neighbour-facts.ts';
+import { absorb, absorbStation, answeredBy, MOST_CLAIMS, MOST_NAMED, MOST_RUNS, named, newAskedWith, newClaim } from './neighbour-facts.ts';
 import { ObjectTable } from './object-table.ts';
 import type { Stamp } from './stamp.ts';
 
@@ -116,8 +116,11 @@ export interface AskedWith {
   first: Stamp;
   last: Stamp;
   targets: string[];
+  latestTarget: string;
   /** Exchanges in which an answer was seen: what waited for it passes there, too. */
   answered: number;
+  /** The number of the station that counts the address among those that it asks with. */
+  station: number;
   /** Of the latest request; the interface is that of a request that left the capturing host, if any did. */
   interface: InterfaceName | null;
   out: boolean;
@@ -472,26 +475,30 @@ export class Neighbourhood {
   }
 
   private askedWith(exchange: Exchange, station: Station, ip: IpWords, target: string): void {
-    const { segment, path, protocol, askerMac, first } = exchange;
+    const { segment, path, protocol, askerMac } = exchange;
     // One that is new is used from its first question on: it does not make room before others were.
     if (station.askedWith.length === 0) this.station(segment, askerMac);
     const address = this.address(segment, path, protocol, ip);
-    station.askedWith = named(station.askedWith, address.ip);
     address.askedWith ??= new ByMac();
     let found = address.askedWith.get(askerMac);
     if (!found) {
-      const place = { interface: exchange.interface, out: false };
-      found = { mac: askerMac, exchanges: 0, requests: [], first, last: first, targets: [], answered: 0, ...place };
+      found = newAskedWith(exchange);
       if (address.askedWith.size < MOST_NAMED) {
         address.askedWith.set(found);
         if (!this.isTrial) this.holdings.add(askerMac, address);
       }
     }
+    if (found.station !== station.number) {
+      found.station = station.number;
+      station.askedWith = named(station.askedWith, address.ip);
+    }
     found.exchanges++;
     if (exchange.replies.length > 0) found.answered++;
     found.last = exchange.lastRequest;
-    if (found.requests.length < MOST_REQUESTS) found.requests = appended(found.requests, first);
-    found.targets = named(found.targets, target);
+    if (found.exchanges <= MOST_REQUESTS) found.requests = appended(found.requests, exchange.first);
+    // Nearly always its gateway, again.
+    if (found.latestTarget !== target) found.targets = named(found.targets, target);
+    found.latestTarget = target;
     if (exchange.direction === Direction.Out || !found.out) found.interface = exchange.interface;
     found.out ||= exchange.direction === Direction.Out;
   }
@@ -566,20 +573,3 @@ export class Neighbourhood {
     return direction === Direction.In && !this.isOwnMac(mac) && virtualMac(mac) === undefined;
   }
 }
-
-const newClaim = (mac: Mac, stamp: Stamp): Claim => ({
-  mac,
-  answers: 0,
-  firstAnswers: 0,
-  alone: 0,
-  own: 0,
-  foreign: 0,
-  announcements: 0,
-  first: stamp,
-  last: stamp,
-  firstAnswer: undefined,
-  lastAnswer: undefined,
-  latencyUsSum: 0,
-  interface: null,
-  answered: undefined,
-});

@@ -13,6 +13,8 @@ const MOST_RECENT = 1024;
  */
 export class Segments {
   private readonly places: Table;
+  /** The place with the key that was written last: each packet is asked for twice, and mostly comes from where the one before did. */
+  private latest = NONE;
   private readonly parent = new Int32Array(MOST_SEGMENTS);
   /** The VLAN tags of each place, as in its key. */
   private readonly tags = new Int32Array(MOST_SEGMENTS);
@@ -84,17 +86,21 @@ export class Segments {
 
   private placeOf({ interfaceId, vlanCount, vlans, path, tunnelId }: Packet): number {
     const { key } = this.places;
+    const tags = vlanCount > 0 ? ((vlans[0] ?? 0) << 12) | ((vlans[1] ?? 0) * (vlanCount > 1 ? 1 : 0)) | (vlanCount << 24) : 0;
+    const innerTags = vlanCount > 2 ? ((vlans[2] ?? 0) << 12) | (vlanCount > 3 ? (vlans[3] ?? 0) : 0) : 0;
+    const isLatest = key[0] === interfaceId && key[1] === tags && key[2] === innerTags && key[3] === path && key[4] === tunnelId;
+    if (isLatest && this.latest !== NONE) return this.latest;
     key[0] = interfaceId;
-    key[1] = vlanCount > 0 ? ((vlans[0] ?? 0) << 12) | ((vlans[1] ?? 0) * (vlanCount > 1 ? 1 : 0)) | (vlanCount << 24) : 0;
-    key[2] = vlanCount > 2 ? ((vlans[2] ?? 0) << 12) | (vlanCount > 3 ? (vlans[3] ?? 0) : 0) : 0;
+    key[1] = tags;
+    key[2] = innerTags;
     key[3] = path;
     key[4] = tunnelId;
-    const known = this.places.touch();
-    if (known !== NONE) return known;
-    const place = this.places.add();
-    this.parent[place] = place;
-    this.tags[place] = key[1] ?? 0;
-    return place;
+    this.latest = this.places.touch();
+    if (this.latest !== NONE) return this.latest;
+    this.latest = this.places.add();
+    this.parent[this.latest] = this.latest;
+    this.tags[this.latest] = tags;
+    return this.latest;
   }
 
   /** Both have a tag, as many of them, and not the same: a host may ask the same in two VLANs. A tag that one of them lacks was stripped on the way. */
