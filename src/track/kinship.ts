@@ -1,29 +1,36 @@
 import { type Mac, macOfEui64 } from '../net/mac.ts';
 import { EtherType } from '../wire/ethernet.ts';
 import { readIdentities } from '../wire/identity.ts';
-import { IPV6_SOURCE, IpProtocol, type Packet } from '../wire/packet.ts';
+import { IPV6_DESTINATION, IPV6_SOURCE, IpProtocol, type Packet } from '../wire/packet.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import { BoundedMap } from './bounded-map.ts';
 import type { Clock } from './clock.ts';
-import { writeAddress } from './flows.ts';
-import { readStamp, STAMP_WORDS, type Stamp, stampOf, writeStamp } from './stamp.ts';
+import { BRIEF_WORDS, readBrief, type Stamp, stampOf, writeBrief } from './stamp.ts';
 import { NONE, Table } from './table.ts';
 
 const MOST_NAMED = 8192;
 const MOST_NAMES = 8;
 const MOST_PAIRS = 4096;
 const SYN_LIMIT = 16_384;
-/** Two addresses of four words, both ports. */
-const CONNECTION_WORDS = 9;
 /** A SYN is repeated after 1, 3, 7 s; an answer that comes later belongs to a later one. */
 const SYN_IDLE_SEC = 10;
-/** Own words of a SYN: its stamp, its destination MAC and that of the first answer as doubles, its sequence number and that of the first answer. */
-const ENTERED = STAMP_WORDS;
-const ANSWERED_BY = STAMP_WORDS + 2;
-const SYN_SEQUENCE = STAMP_WORDS + 4;
-const ANSWER_SEQUENCE = STAMP_WORDS + 5;
-const SYN_WORDS = STAMP_WORDS + 6;
-const NOBODY = -1;
+/*
+ * A SYN: key ports 1 | last word of both addresses 2 | of IPv6 the others 6, which stand apart; own words upper half of the destination MAC, and flags 1 | the rest of
+ * it 1 | sequence number 1 | brief stamp 3. With what the table adds it is one line of the processor's cache: of a scan most packets are one. What the first answer was
+ * stands apart.
+ */
+const PORTS = 0;
+const LAST_WORDS = 1;
+const OTHER_WORDS = 3;
+const IPV4_WORDS = OTHER_WORDS;
+const IPV6_WORDS = OTHER_WORDS + 6;
+const ENTERED = 0;
+const ANSWERED = 1 << 16;
+const IPV6 = 1 << 17;
+const ENTERED_LOW = 1;
+const SEQUENCE = 2;
+const STAMP = 3;
+const SYN_WORDS = STAMP + BRIEF_WORDS;
 
 /** What makes two MACs one machine. */
 export interface Kinship {
@@ -43,9 +50,13 @@ export class KinshipTracker {
   /** By two MACs: answers of both to one SYN that are not of one TCP. */
   private readonly apart = new BoundedMap<string, Stamp>(MOST_PAIRS);
   private readonly syns: Table;
+  /** Of the first answer, by the SYN's id: who sent it, and its sequence number. */
+  private readonly answeredBy = new Float64Array(SYN_LIMIT);
+  private readonly answerSequence = new Int32Array(SYN_LIMIT);
 
   constructor(clock: Clock) {
-    this.syns = new Table({ words: CONNECTION_WORDS, own: SYN_WORDS, limit: SYN_LIMIT, idleSec: SYN_IDLE_SEC, clock });
+    const words = { words: IPV6_WORDS, front: IPV4_WORDS, own: SYN_WORDS };
+    this.syns = new Table({ ...words, limit: SYN_LIMIT, idleSec: SYN_IDLE_SEC, clock });
   }
 
   get size(): number {
@@ -60,36 +71,49 @@ export class KinshipTracker {
   observeSyn(packet: Packet): void {
     const { syns } = this;
     const isAnswer = (packet.tcpFlags & (TcpFlag.Ack | TcpFlag.Rst)) !== 0;
-    writeConnection(syns.key, packet, isAnswer);
-    const id = syns.find();
+    writeConnection(syns, packet, isAnswer);
+    const version = packet.version === 6 ? IPV6 : 0;
+    let id = isAnswer ? syns.find() : syns.touch();
+    // One of the other version whose hash is the same, by chance.
+    if (id !== NONE && ((syns.words[syns.ownOf(id) + ENTERED] ?? 0) & IPV6) !== version) {
+      syns.remove(id);
+      id = NONE;
+    }
     if (isAnswer) {
-      if (id !== NONE) this.answerSyn(packet, syns.ownOf(id));
+      if (id !== NONE) this.answerSyn(packet, id);
       return;
     }
     const own = syns.ownOf(id === NONE ? syns.add() : id);
-    writeStamp(syns, own, packet);
-    syns.doubles[(own + ENTERED) >> 1] = packet.destinationMac;
-    syns.doubles[(own + ANSWERED_BY) >> 1] = NOBODY;
-    syns.words[own + SYN_SEQUENCE] = sequenceOf(packet);
+    const { words } = syns;
+    const { ethernetAt, view } = packet;
+    words[own + ENTERED] = version | view.getUint16(ethernetAt);
+    words[own + ENTERED_LOW] = view.getInt32(ethernetAt + 2);
+    words[own + SEQUENCE] = sequenceOf(packet);
+    writeBrief(words, own + STAMP, packet);
   }
 
-  private answerSyn(packet: Packet, own: number): void {
-    const { words, doubles } = this.syns;
+  private answerSyn(packet: Packet, id: number): void {
+    const { syns, answeredBy, answerSequence } = this;
+    const { words } = syns;
+    const own = syns.ownOf(id);
     // A reset of a connection that was established before, or between hosts of which one forgot it, answers no SYN.
-    if (acknowledgmentOf(packet) !== (((words[own + SYN_SEQUENCE] ?? 0) + 1) | 0)) return;
+    if (acknowledgmentOf(packet) !== (((words[own + SEQUENCE] ?? 0) + 1) | 0)) return;
     const isReset = (packet.tcpFlags & TcpFlag.Rst) !== 0;
     const sequence = sequenceOf(packet);
     if (isReset && sequence !== 0) return;
     const left = packet.sourceMac;
-    const earlier = doubles[(own + ANSWERED_BY) >> 1] ?? NOBODY;
-    if (earlier === NOBODY) {
-      doubles[(own + ANSWERED_BY) >> 1] = left;
-      words[own + ANSWER_SEQUENCE] = sequence;
-      const entered = doubles[(own + ENTERED) >> 1] ?? NOBODY;
-      if (entered !== left && !isReset)
-        this.cross(entered, left, readStamp(this.syns, own), stampOf(packet), 'SYN and SYN-ACK of one connection');
-    } else if (earlier !== left && sequence !== words[own + ANSWER_SEQUENCE]) {
-      this.apart.take(pairKey(earlier, left), () => stampOf(packet));
+    const upper = words[own + ENTERED] ?? 0;
+    if ((upper & ANSWERED) === 0) {
+      words[own + ENTERED] = upper | ANSWERED;
+      answeredBy[id] = left;
+      answerSequence[id] = sequence;
+      const entered = (upper & 0xffff) * 2 ** 32 + ((words[own + ENTERED_LOW] ?? 0) >>> 0);
+      if (entered !== left && !isReset) {
+        const request = readBrief(words, own + STAMP, syns.seenAt(id));
+        this.cross(entered, left, request, stampOf(packet), 'SYN and SYN-ACK of one connection');
+      }
+    } else if (answeredBy[id] !== left && sequence !== answerSequence[id]) {
+      this.apart.take(pairKey(answeredBy[id] ?? left, left), () => stampOf(packet));
     }
   }
 
@@ -175,12 +199,25 @@ const acknowledgmentOf = ({ view, transportAt }: Packet): number => view.getInt3
 
 const pairKey = (a: Mac, b: Mac): string => (a < b ? `${a}/${b}` : `${b}/${a}`);
 
-/** The connection's addresses and ports, the side first that sent the SYN. */
-function writeConnection(key: Int32Array, packet: Packet, isAnswer: boolean): void {
-  const { sourcePort, destinationPort } = packet;
-  writeAddress(key, 0, packet, !isAnswer);
-  writeAddress(key, 4, packet, isAnswer);
-  key[8] = isAnswer ? (destinationPort << 16) | sourcePort : (sourcePort << 16) | destinationPort;
+/** The connection's ports and addresses, the side first that sent the SYN. */
+function writeConnection(syns: Table, { version, sourcePort, destinationPort, src4, dst4, view, ipAt }: Packet, isAnswer: boolean): void {
+  const { key } = syns;
+  key[PORTS] = isAnswer ? (destinationPort << 16) | sourcePort : (sourcePort << 16) | destinationPort;
+  if (version === 4) {
+    syns.keyLength = IPV4_WORDS;
+    key[LAST_WORDS] = isAnswer ? dst4 : src4;
+    key[LAST_WORDS + 1] = isAnswer ? src4 : dst4;
+    return;
+  }
+  syns.keyLength = IPV6_WORDS;
+  const from = ipAt + (isAnswer ? IPV6_DESTINATION : IPV6_SOURCE);
+  const to = ipAt + (isAnswer ? IPV6_SOURCE : IPV6_DESTINATION);
+  key[LAST_WORDS] = view.getInt32(from + 12);
+  key[LAST_WORDS + 1] = view.getInt32(to + 12);
+  for (let i = 0; i < 3; i++) {
+    key[OTHER_WORDS + i] = view.getInt32(from + 4 * i);
+    key[OTHER_WORDS + 3 + i] = view.getInt32(to + 4 * i);
+  }
 }
 
 const DHCP_SERVER_PORT = 67;
