@@ -28,14 +28,16 @@ export class Hearing {
 
   /** An answer was seen. Makes nothing new where all of it was known. */
   heard(segment: number, asker: Mac, answerer: Mac): void {
+    const common = this.common.get(segment);
+    // Nobody takes part in all, and that stays so: most segments, soon.
+    if (common?.size === 0) return;
     const one = this.party(asker);
     const other = this.party(answerer);
     const isOwn = one === CAPTURING_HOST || other === CAPTURING_HOST;
-    const common = this.common.get(segment);
     if (!common || isOwnOnly(common)) {
       if (!isOwn) this.common.set(segment, new Set([one, other]));
       else if (!common) this.common.set(segment, new Set([CAPTURING_HOST]));
-    } else if (!isOwn && common.size > 0) {
+    } else if (!isOwn) {
       for (const party of common) if (party !== one && party !== other) common.delete(party);
     }
   }
