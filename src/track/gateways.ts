@@ -1,39 +1,19 @@
 import type { Context } from '../context/context.ts';
 import type { Host } from '../context/host.ts';
 import { everything, familyOf, parsePrefix } from '../context/prefix.ts';
-import { ipv4Text, ipv6Text, ipv6WordsText, ipWords } from '../net/ip.ts';
-import { type Mac, readMac } from '../net/mac.ts';
+import { ipv4Text, ipv6Text, ipWords } from '../net/ip.ts';
+import type { Mac } from '../net/mac.ts';
 import { IcmpType, Icmpv6Type, QuotedPacket } from '../wire/icmp.ts';
 import { IPV6_DESTINATION, IpProtocol, type Packet } from '../wire/packet.ts';
 import { BoundedMap } from './bounded-map.ts';
-import type { Clock } from './clock.ts';
+import { Cards } from './cards.ts';
 import { writeAddress } from './flows.ts';
-import { readStamp, STAMP_WORDS, type Stamp, stampOf, writeStamp } from './stamp.ts';
-import { NONE, Table } from './table.ts';
+import { Sendings } from './sendings.ts';
+import { type Stamp, stampOf } from './stamp.ts';
+import { NONE } from './table.ts';
 
-/** Pairs of a card and a destination, by protocol: facts that findings rest on, so they do not age. */
-const LIMIT = 16_384;
-const MOST_CARDS = 256;
 const MOST_REDIRECTS = 1024;
 const MOST_REFUSALS = 1024;
-
-/*
- * The key: place of the card in `cards` | destination MAC 2 | protocol | ports | source 4 | destination 4; own words: packets, settled, the stamps
- * of the first and the last packet.
- */
-const CARD = 0;
-const TO = 1;
-const PROTOCOL = 3;
-const PORTS = 4;
-const SOURCE = 5;
-const DESTINATION = 9;
-const KEY_WORDS = 13;
-const ADDRESSES = [SOURCE, SOURCE + 1, SOURCE + 2, SOURCE + 3, DESTINATION, DESTINATION + 1, DESTINATION + 2, DESTINATION + 3];
-const PACKETS = 0;
-const SETTLED = 1;
-const FIRST = 2;
-const LAST = FIRST + STAMP_WORDS;
-const OWN_WORDS = LAST + STAMP_WORDS;
 
 /** Packets that a host of the context sent to one MAC, for one destination. */
 export interface Sent {
@@ -86,56 +66,50 @@ export class GatewayTracker {
   private readonly redirects = new BoundedMap<string, Redirect>(MOST_REDIRECTS);
   private readonly refusals = new BoundedMap<string, Refusal>(MOST_REFUSALS);
   private readonly expected: readonly Expected[];
-  private readonly clock: Clock;
   private readonly quote = new QuotedPacket();
   /** How many redirects there were. */
   private noted = 0;
-  private table: Table | undefined;
-  /** Cards of the hosts, in two words each; they keep their places. */
-  private readonly high = new Int32Array(MOST_CARDS);
-  private readonly low = new Int32Array(MOST_CARDS);
-  private readonly cards: Mac[] = [];
+  /** Facts that findings rest on, so they do not age. */
+  private readonly sendings = new Sendings();
+  /** Cards of the hosts. */
+  private readonly cards = new Cards();
+  isActive: boolean;
   /** Some host's rules look at ports. */
   private looksAtPorts = false;
   /** What the routing of all hosts was, as text. */
   private routing = '';
 
   /** @param expected prefixes, canonical, of which the user says by which next hop packets go there */
-  constructor(clock: Clock, expected: readonly string[] = []) {
-    this.clock = clock;
+  constructor(expected: readonly string[] = []) {
     this.expected = expected.map(expectedOf);
-    if (expected.length > 0) this.start();
-  }
-
-  get isActive(): boolean {
-    return this.table !== undefined;
+    this.isActive = expected.length > 0;
   }
 
   get size(): number {
-    return (this.table?.size ?? 0) + this.redirects.size + this.refusals.size;
+    return this.sendings.size + this.redirects.size + this.refusals.size;
   }
 
   get evicted(): number {
-    return this.table?.evicted ?? 0;
+    return this.sendings.evicted;
   }
 
   /** Hosts say what they say anew. What was sent by routes that changed since is not looked at any more. */
   watch({ hosts }: Context): void {
     const routed = hosts.filter(({ routes }) => routes?.some(({ nextHops }) => nextHops.some(({ gateway }) => gateway !== null)));
-    for (const { links } of routed) for (const { mac, type } of links) if (mac > 0 && type !== 'loopback') this.addCard(mac);
-    if (this.cards.length === 0) return;
-    const table = this.start();
+    for (const { links } of routed) for (const { mac, type } of links) if (mac > 0 && type !== 'loopback') this.cards.add(mac);
+    if (this.cards.size === 0) return;
+    this.isActive = true;
     this.looksAtPorts = routed.some(({ rules }) => rules?.some(({ sourcePorts, destinationPorts }) => sourcePorts ?? destinationPorts));
     const routing = JSON.stringify(routed.map(routingOf));
-    if (this.routing !== '' && routing !== this.routing) table.clear();
+    if (this.routing !== '' && routing !== this.routing) this.sendings.clear();
     this.routing = routing;
   }
 
   /** A packet of BGP: who speaks it is told where to send. */
   follow({ ethernetAt, view }: Packet): void {
     if (ethernetAt < 0) return;
-    this.start();
-    if (this.cardAt(view, ethernetAt + 6) < 0) this.addCard(readMac(view, ethernetAt + 6));
+    this.isActive = true;
+    this.cards.addAt(view, ethernetAt + SOURCE_MAC);
   }
 
   /** An ICMP error and what it quotes; called while `isActive`. */
@@ -145,36 +119,24 @@ export class GatewayTracker {
     this.refusals.set(`${sourceIp}|${destinationIp}`, { by: packet.sourceIp, reason, stamp: stampOf(packet) });
   }
 
-  /** An IP packet that is in no tunnel. */
+  /** An IP packet that is in no tunnel; called while `isActive`. */
   observe(packet: Packet): void {
-    const { table } = this;
     const { ethernetAt, view, transport, icmpType } = packet;
-    if (!table || ethernetAt < 0) return;
+    if (ethernetAt < 0) return;
     if (
       (transport === IpProtocol.Icmp && icmpType === IcmpType.Redirect) ||
       (transport === IpProtocol.Icmpv6 && icmpType === Icmpv6Type.Redirect)
     )
       this.redirect(packet);
-    let card = this.cardAt(view, ethernetAt + 6);
+    let card = this.cards.find(view, ethernetAt + SOURCE_MAC);
     if (card < 0 && this.expected.length > 0) card = this.expectedCard(packet);
     if (card < 0 || (view.getUint8(ethernetAt) & 1) === 1 || isToGroup(packet)) return;
-    if (this.looksAtPorts && packet.transport === 0) return;
-    const { key } = table;
-    key[CARD] = card;
-    key[TO] = view.getUint16(ethernetAt);
-    key[TO + 1] = view.getInt32(ethernetAt + 2);
-    key[PROTOCOL] = packet.protocol;
-    key[PORTS] = this.looksAtPorts && hasPorts(packet) ? (packet.sourcePort << 16) | packet.destinationPort : 0;
-    writeAddress(key, SOURCE, packet, true);
-    writeAddress(key, DESTINATION, packet, false);
-    let id = table.touch();
-    if (id === NONE) {
-      id = table.add();
-      writeStamp(table, table.ownOf(id) + FIRST, packet);
-    }
-    const own = table.ownOf(id);
-    table.words[own + PACKETS] = Math.min((table.words[own + PACKETS] ?? 0) + 1, MOST_COUNTED);
-    writeStamp(table, own + LAST, packet);
+    if (this.looksAtPorts === true && transport === 0) return;
+    this.sendings.take(
+      packet,
+      card,
+      this.looksAtPorts === true && hasPorts(packet) ? (packet.sourcePort << 16) | packet.destinationPort : 0,
+    );
   }
 
   /**
@@ -183,15 +145,14 @@ export class GatewayTracker {
    * @param news changes whenever something is known that was not before
    */
   judge(news: number, verdictOf: (sent: Sent) => 'right' | 'wrong' | 'unknown'): void {
-    const { table } = this;
-    if (!table) return;
+    const { sendings } = this;
     // Bit 0 stands for right.
     const waiting = ((news + this.noted) % MOST_NEWS) * 2 + 2;
-    for (const id of table.ids()) {
-      const settled = table.ownOf(id) + SETTLED;
-      if (table.words[settled] === RIGHT || table.words[settled] === waiting) continue;
-      const verdict = verdictOf(this.sentOf(table, id));
-      table.words[settled] = verdict === 'right' ? RIGHT : verdict === 'unknown' ? waiting : 0;
+    for (const id of sendings.ids()) {
+      const settled = sendings.verdictOf(id);
+      if (settled === RIGHT || settled === waiting) continue;
+      const verdict = verdictOf(this.sentOf(id));
+      sendings.setVerdict(id, verdict === 'right' ? RIGHT : verdict === 'unknown' ? waiting : 0);
     }
   }
 
@@ -200,15 +161,13 @@ export class GatewayTracker {
    * @param byAny whichever card sent them
    */
   sentElsewhere({ id, to }: Sent, byAny = false): Sent[] {
-    const { table } = this;
-    if (!table) return [];
-    const same = byAny ? ADDRESSES : [CARD, ...ADDRESSES];
-    const isOfSame = (other: number): boolean => same.every((i) => table.keyWord(other, i) === table.keyWord(id, i));
-    return table
+    const { sendings } = this;
+    const isOther = (other: number): boolean =>
+      sendings.haveSameEnds(other, id) && sendings.toOf(other) !== to && (byAny || sendings.cardOf(other) === sendings.cardOf(id));
+    return sendings
       .ids()
-      .filter(isOfSame)
-      .map((other) => this.sentOf(table, other))
-      .filter((each) => each.to !== to);
+      .filter(isOther)
+      .map((other) => this.sentOf(other));
   }
 
   /**
@@ -216,14 +175,14 @@ export class GatewayTracker {
    * not.
    */
   timesOf({ id }: Pick<Sent, 'id'>, to: Mac, counts: (destination: string) => boolean): { first: number; last: number } | undefined {
-    const { table } = this;
-    if (!table) return undefined;
+    const { sendings } = this;
     let times: { first: number; last: number } | undefined;
-    for (const other of table.ids()) {
-      if (table.keyWord(other, CARD) !== table.keyWord(id, CARD)) continue;
-      const sent = this.sentOf(table, other);
-      if (sent.to !== to || !counts(sent.destination)) continue;
-      times = { first: Math.min(times?.first ?? sent.first.at, sent.first.at), last: Math.max(times?.last ?? sent.last.at, sent.last.at) };
+    for (const other of sendings.ids()) {
+      if (sendings.cardOf(other) !== sendings.cardOf(id) || sendings.toOf(other) !== to) continue;
+      if (!counts(sendings.destinationOf(other))) continue;
+      const first = sendings.firstOf(other).at;
+      const last = sendings.lastOf(other).at;
+      times = { first: Math.min(times?.first ?? first, first), last: Math.max(times?.last ?? last, last) };
     }
     return times;
   }
@@ -240,14 +199,9 @@ export class GatewayTracker {
 
   /** The capture's time starts anew. */
   reset(): void {
-    this.table?.clear();
+    this.sendings.clear();
     this.redirects.clear();
     this.refusals.clear();
-  }
-
-  private start(): Table {
-    this.table ??= new Table({ words: KEY_WORDS, own: OWN_WORDS, limit: LIMIT, idleSec: Number.POSITIVE_INFINITY, clock: this.clock });
-    return this.table;
   }
 
   /** The sender of a packet to an expected destination becomes a card that is followed. */
@@ -258,22 +212,8 @@ export class GatewayTracker {
       return true;
     });
     if (!isExpected) return NONE;
-    this.addCard(packet.sourceMac);
-    return this.cardAt(packet.view, packet.ethernetAt + 6);
-  }
-
-  private addCard(mac: Mac): void {
-    if (this.cards.includes(mac) || this.cards.length === MOST_CARDS) return;
-    this.high[this.cards.length] = Math.floor(mac / 2 ** 32);
-    this.low[this.cards.length] = mac | 0;
-    this.cards.push(mac);
-  }
-
-  private cardAt(view: DataView, at: number): number {
-    const high = view.getUint16(at);
-    const low = view.getInt32(at + 2);
-    for (let i = 0; i < this.cards.length; i++) if (this.low[i] === low && this.high[i] === high) return i;
-    return NONE;
+    this.cards.addAt(packet.view, packet.ethernetAt + SOURCE_MAC);
+    return this.cards.find(packet.view, packet.ethernetAt + SOURCE_MAC);
   }
 
   private redirect(packet: Packet): void {
@@ -292,25 +232,27 @@ export class GatewayTracker {
     this.redirects.set(`${source}|${destination}`, { by: packet.sourceIp, gateway, stamp: stampOf(packet) });
   }
 
-  private sentOf(table: Table, id: number): Sent {
-    const own = table.ownOf(id);
-    const { words } = table;
-    const ports = table.keyWord(id, PORTS);
+  private sentOf(id: number): Sent {
+    const { sendings } = this;
+    const ports = sendings.portsOf(id);
     return {
       id,
-      from: this.cards[table.keyWord(id, CARD)] ?? -1,
-      to: table.keyWord(id, TO) * 2 ** 32 + (table.keyWord(id, TO + 1) >>> 0),
-      source: addressAt(table, id, SOURCE),
-      destination: addressAt(table, id, DESTINATION),
-      protocol: table.keyWord(id, PROTOCOL),
+      from: this.cards.of(sendings.cardOf(id)),
+      to: sendings.toOf(id),
+      source: sendings.sourceOf(id),
+      destination: sendings.destinationOf(id),
+      protocol: sendings.protocolOf(id),
       sourcePort: ports >>> 16,
       destinationPort: ports & 0xffff,
-      packets: words[own + PACKETS] ?? 0,
-      first: readStamp(table, own + FIRST),
-      last: readStamp(table, own + LAST),
+      packets: sendings.packetsOf(id),
+      first: sendings.firstOf(id),
+      last: sendings.lastOf(id),
     };
   }
 }
+
+/** Octets from the start of an Ethernet header to the source. */
+const SOURCE_MAC = 6;
 
 /*
  * Redirects: of ICMP the gateway stands behind the checksum, then the quoted packet; of ICMPv6 (type 137) behind four reserved octets target and
@@ -338,7 +280,6 @@ function expectedOf(prefix: string): Expected {
   return { mask, words: Int32Array.from(ipWords(ip), (word, i) => word & (mask[i] ?? 0)) };
 }
 
-const MOST_COUNTED = 2 ** 31 - 1;
 const RIGHT = 1;
 const MOST_NEWS = 2 ** 29;
 
@@ -369,8 +310,3 @@ const hasPorts = ({ transport }: Packet): boolean => transport === IpProtocol.Tc
 /** Multicast and broadcast; of a network's own broadcast the Ethernet destination tells. */
 const isToGroup = ({ version, dst4, view, ipAt }: Packet): boolean =>
   version === 4 ? dst4 >>> 28 >= 14 : view.getUint8(ipAt + IPV6_DESTINATION) === 0xff;
-
-function addressAt(table: Table, id: number, at: number): string {
-  const [w0, w1, w2, w3] = [0, 1, 2, 3].map((i) => table.keyWord(id, at + i)) as [number, number, number, number];
-  return w0 === 0 && w1 === 0 && w2 === 0xffff ? ipv4Text(w3) : ipv6WordsText(w0, w1, w2, w3);
-}

@@ -133,7 +133,7 @@ export class Trackers {
     this.keys = new PeerKeys([...wireguardPeers, ...peersOf(context)]);
     this.context = context;
     this.givenLocal = local;
-    this.gateways = new GatewayTracker(clock, expected);
+    this.gateways = new GatewayTracker(expected);
     this.locate();
     this.neighbourhood = new Neighbourhood(
       (mac) => this.ownMacs.has(mac),
