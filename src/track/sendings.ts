@@ -36,7 +36,9 @@ const SOURCE = 4;
 const DESTINATION = 5;
 const IPV4_WORDS = 6;
 const REST_OF_ADDRESS = 3;
-const IPV6_WORDS = IPV4_WORDS + 2 * REST_OF_ADDRESS;
+const REST_OF_SOURCE = IPV4_WORDS;
+const REST_OF_DESTINATION = REST_OF_SOURCE + REST_OF_ADDRESS;
+const IPV6_WORDS = REST_OF_DESTINATION + REST_OF_ADDRESS;
 const CARD_SHIFT = 24;
 const HIGH_SHIFT = 8;
 
@@ -52,6 +54,18 @@ const APART = 12;
  */
 const ID_BITS = Math.log2(LIMIT) + 1;
 const ID_MASK = 2 ** ID_BITS - 1;
+/*
+ * A packet that waits to be counted: its time 2 | the rest of its stamp 3 | hash | length of the key | what was fetched for it | key.
+ */
+const STAMP = 2;
+const ROW_HASH = STAMP + BRIEF_WORDS;
+const LENGTH = ROW_HASH + 1;
+const FETCHED = LENGTH + 1;
+const ROW_KEY = FETCHED + 1;
+const ROW = ROW_KEY + IPV6_WORDS;
+/** So many packets are counted together. */
+const ROWS = 32;
+
 /** Memory of this size begins 16 octets behind a page, so that with these the entries begin where lines do. */
 const IN_FRONT = 48;
 
@@ -67,10 +81,12 @@ interface Memory {
 /**
  * Which card sends packets from whom to whom, by protocol and ports, and to which MAC; of what may be most packets of a capture. Bounded: who had no packet since its
  * last turn makes room, and as the entries are a ring they stand in the order of their turns.
+ *
+ * Nobody asks before much has passed. So packets wait until there are some, and the memory that they need is fetched for all of them at once: one after the
+ * other each of them would wait for its own.
  */
 export class Sendings {
-  /** Entries that had to make room. */
-  evicted = 0;
+  private pushedOut = 0;
   private entries: Memory = memoryOf(0, ENTRY);
   private apart: Memory = memoryOf(0, APART);
   private index = new Int32Array(1);
@@ -79,15 +95,22 @@ export class Sendings {
   private count = 0;
   /** Whose turn it is to make room. */
   private hand = 0;
-  /** Of the packet that is counted. */
-  private readonly key = new Int32Array(IPV6_WORDS);
-  private keyLength = IPV4_WORDS;
+  private readonly waiting: Memory = memoryOf(ROWS, ROW);
+  /** Behind the last packet that waits. */
+  private end = 0;
   /** Secrets, so that nobody outside can choose addresses that fall to one place. */
   private readonly seed = (Math.random() * 2 ** 32) | 0;
   private readonly factor = (Math.random() * 2 ** 32) | 1;
 
   get size(): number {
+    this.settle();
     return this.count;
+  }
+
+  /** Entries that had to make room. */
+  get evicted(): number {
+    this.settle();
+    return this.pushedOut;
   }
 
   /**
@@ -95,20 +118,19 @@ export class Sendings {
    * @param ports as far as they matter
    */
   take(packet: Packet, card: number, ports: number): void {
-    this.writeKey(packet, card, ports);
-    const hash = this.hash();
-    const known = this.find(hash);
-    const id = known === NONE ? this.add(hash, packet) : known;
-    const { words, doubles } = this.entries;
-    const at = id * ENTRY;
-    const packets = words[at + PACKETS] ?? 0;
-    if (packets < MOST_COUNTED) words[at + PACKETS] = packets + 1;
-    doubles[(at >> 1) + AT] = packet.at;
-    writeBrief(words, at + LAST, packet);
+    const { end } = this;
+    const { words, doubles } = this.waiting;
+    doubles[end >> 1] = packet.at;
+    writeBrief(words, end + STAMP, packet);
+    words[end + LENGTH] = writeKey(words, end + ROW_KEY, packet, card, ports);
+    words[end + ROW_HASH] = this.hashOf(end);
+    this.end = end + ROW;
+    if (this.end === ROWS * ROW) this.settle();
   }
 
-  /** Those that have been there for the longest time, or that did without a packet, first. Allocates. */
+  /** Those whose turn to make room comes first. Allocates. */
   ids(): number[] {
+    this.settle();
     return Array.from({ length: this.count }, (_, i) => (this.hand + i) % LIMIT);
   }
 
@@ -152,11 +174,11 @@ export class Sendings {
 
   /** Allocates, as do those that follow. */
   sourceOf(id: number): string {
-    return this.addressOf(id, SOURCE, IPV4_WORDS);
+    return this.addressOf(id, SOURCE, REST_OF_SOURCE);
   }
 
   destinationOf(id: number): string {
-    return this.addressOf(id, DESTINATION, IPV4_WORDS + REST_OF_ADDRESS);
+    return this.addressOf(id, DESTINATION, REST_OF_DESTINATION);
   }
 
   firstOf(id: number): Stamp {
@@ -172,6 +194,7 @@ export class Sendings {
   }
 
   clear(): void {
+    this.settle();
     this.index.fill(0);
     this.count = 0;
     this.hand = 0;
@@ -193,75 +216,95 @@ export class Sendings {
     return addressText(ADDRESS, 0);
   }
 
-  private writeKey(packet: Packet, card: number, ports: number): void {
-    const { key } = this;
-    const { view, ethernetAt, version } = packet;
-    key[LINK] = (card << CARD_SHIFT) | (view.getUint16(ethernetAt) << HIGH_SHIFT) | (packet.protocol & 0xff);
-    key[TO] = view.getInt32(ethernetAt + 2);
-    key[PORTS] = ports;
-    key[VERSION] = version;
-    if (version === 4) {
-      key[SOURCE] = packet.src4;
-      key[DESTINATION] = packet.dst4;
-      this.keyLength = IPV4_WORDS;
-    } else {
-      this.writeIpv6(view, packet.ipAt + IPV6_SOURCE, SOURCE, IPV4_WORDS);
-      this.writeIpv6(view, packet.ipAt + IPV6_DESTINATION, DESTINATION, IPV4_WORDS + REST_OF_ADDRESS);
-      this.keyLength = IPV6_WORDS;
+  /** Counts all packets that wait. */
+  private settle(): void {
+    this.fetch();
+    for (let row = 0; row < this.end; row += ROW) this.countRow(row);
+    this.end = 0;
+  }
+
+  /** Looks at the memory that the packets will need, each kind for all of them. */
+  private fetch(): void {
+    const { index, mask, end } = this;
+    const { words } = this.waiting;
+    const entries = this.entries.words;
+    for (let row = 0; row < end; row += ROW) words[row + FETCHED] = index[((words[row + ROW_HASH] ?? 0) >>> ID_BITS) & mask] ?? 0;
+    // Where there is room yet, all of it is small enough for the cache.
+    if (this.count < LIMIT) return;
+    for (let row = 0; row < end; row += ROW) {
+      const id = ((words[row + FETCHED] ?? 0) & ID_MASK) - 1;
+      if (id >= 0) words[row + FETCHED] = entries[id * ENTRY + KEY] ?? 0;
     }
+    // Those that may make room, and their places.
+    for (let row = 0, id = this.hand; row < end; row += ROW, id = (id + 1) % LIMIT) words[row + FETCHED] = entries[id * ENTRY + HASH] ?? 0;
+    for (let row = 0; row < end; row += ROW) words[row + FETCHED] = index[((words[row + FETCHED] ?? 0) >>> ID_BITS) & mask] ?? 0;
   }
 
-  private writeIpv6(view: DataView, at: number, last: number, rest: number): void {
-    const { key } = this;
-    for (let i = 0; i < REST_OF_ADDRESS; i++) key[rest + i] = view.getInt32(at + 4 * i);
-    key[last] = view.getInt32(at + 4 * REST_OF_ADDRESS);
+  private countRow(row: number): void {
+    const { waiting } = this;
+    const known = this.find(row);
+    const id = known === NONE ? this.add(row) : known;
+    const { words, doubles } = this.entries;
+    const at = id * ENTRY;
+    const packets = words[at + PACKETS] ?? 0;
+    if (packets < MOST_COUNTED) words[at + PACKETS] = packets + 1;
+    doubles[(at >> 1) + AT] = waiting.doubles[row >> 1] ?? 0;
+    copyWords(waiting.words, row + STAMP, words, at + LAST, BRIEF_WORDS);
   }
 
-  private hash(): number {
-    const { key, keyLength, factor } = this;
+  private hashOf(row: number): number {
+    const { factor } = this;
+    const { words } = this.waiting;
+    const keyEnd = row + ROW_KEY + (words[row + LENGTH] ?? 0);
     let hash = this.seed;
-    for (let i = 0; i < keyLength; i++) {
-      hash = Math.imul(hash ^ (key[i] ?? 0), 0x9e3779b1);
+    for (let at = row + ROW_KEY; at < keyEnd; at++) {
+      hash = Math.imul(hash ^ (words[at] ?? 0), 0x9e3779b1);
       hash = Math.imul(hash ^ (hash >>> 15), factor);
     }
     return hash ^ (hash >>> 13);
   }
 
-  private find(hash: number): number {
+  private find(row: number): number {
     const { index, mask } = this;
+    const hash = this.waiting.words[row + ROW_HASH] ?? 0;
     for (let at = (hash >>> ID_BITS) & mask; ; at = (at + 1) & mask) {
       const place = index[at] ?? 0;
       if (place === 0) return NONE;
       if ((place ^ hash) >>> ID_BITS !== 0) continue;
       const id = (place & ID_MASK) - 1;
-      if (this.isKeyOf(id)) return id;
+      if (this.isKeyOf(id, row)) return id;
     }
   }
 
-  private isKeyOf(id: number): boolean {
-    const { key } = this;
+  private isKeyOf(id: number, row: number): boolean {
     const { words } = this.entries;
+    const waiting = this.waiting.words;
+    const length = waiting[row + LENGTH] ?? 0;
+    const key = row + ROW_KEY;
     const at = id * ENTRY + KEY;
-    for (let i = 0; i < IPV4_WORDS; i++) if (words[at + i] !== key[i]) return false;
-    for (let i = IPV4_WORDS; i < this.keyLength; i++) if (this.restWord(id, i) !== key[i]) return false;
+    for (let i = 0; i < IPV4_WORDS; i++) if (words[at + i] !== waiting[key + i]) return false;
+    for (let i = IPV4_WORDS; i < length; i++) if (this.restWord(id, i) !== waiting[key + i]) return false;
     return true;
   }
 
-  private add(hash: number, packet: Packet): number {
+  private add(row: number): number {
+    const { waiting } = this;
+    const seconds = waiting.doubles[row >> 1] ?? 0;
+    const hash = waiting.words[row + ROW_HASH] ?? 0;
+    const length = waiting.words[row + LENGTH] ?? 0;
     if (this.count === this.capacity && this.capacity < LIMIT) this.grow();
-    const id = this.count === LIMIT ? this.makeRoom(packet.at) : this.count++;
-    const { key, keyLength } = this;
-    const { words, doubles } = this.entries;
+    const id = this.count === LIMIT ? this.makeRoom(seconds) : this.count++;
+    const { entries, apart } = this;
     const at = id * ENTRY;
-    words[at + PACKETS] = 0;
-    words[at + VERDICT] = 0;
-    words[at + HASH] = hash;
-    doubles[(at >> 1) + QUEUED] = packet.at;
-    for (let i = 0; i < IPV4_WORDS; i++) words[at + KEY + i] = key[i] ?? 0;
     const rare = id * APART;
-    this.apart.doubles[(rare >> 1) + FIRST_AT] = packet.at;
-    writeBrief(this.apart.words, rare + FIRST, packet);
-    for (let i = IPV4_WORDS; i < keyLength; i++) this.apart.words[rare + REST_OF_KEY - IPV4_WORDS + i] = key[i] ?? 0;
+    entries.words[at + PACKETS] = 0;
+    entries.words[at + VERDICT] = 0;
+    entries.words[at + HASH] = hash;
+    entries.doubles[(at >> 1) + QUEUED] = seconds;
+    copyWords(waiting.words, row + ROW_KEY, entries.words, at + KEY, IPV4_WORDS);
+    apart.doubles[(rare >> 1) + FIRST_AT] = seconds;
+    copyWords(waiting.words, row + STAMP, apart.words, rare + FIRST, BRIEF_WORDS);
+    copyWords(waiting.words, row + ROW_KEY + IPV4_WORDS, apart.words, rare + REST_OF_KEY, length - IPV4_WORDS);
     this.enter((hash & ~ID_MASK) | (id + 1));
     return id;
   }
@@ -277,7 +320,7 @@ export class Sendings {
     }
     const id = this.hand;
     this.hand = (id + 1) % LIMIT;
-    this.evicted++;
+    this.pushedOut++;
     this.unlink(id);
     return id;
   }
@@ -317,6 +360,31 @@ export class Sendings {
     this.mask = this.index.length - 1;
     for (const place of index) if (place !== 0) this.enter(place);
   }
+}
+
+/** How many words it has. */
+function writeKey(words: Int32Array, at: number, packet: Packet, card: number, ports: number): number {
+  const { view, ethernetAt, ipAt, version } = packet;
+  words[at + LINK] = (card << CARD_SHIFT) | (view.getUint16(ethernetAt) << HIGH_SHIFT) | (packet.protocol & 0xff);
+  words[at + TO] = view.getInt32(ethernetAt + 2);
+  words[at + PORTS] = ports;
+  words[at + VERSION] = version;
+  if (version === 4) {
+    words[at + SOURCE] = packet.src4;
+    words[at + DESTINATION] = packet.dst4;
+    return IPV4_WORDS;
+  }
+  words[at + SOURCE] = view.getInt32(ipAt + IPV6_SOURCE + 4 * REST_OF_ADDRESS);
+  words[at + DESTINATION] = view.getInt32(ipAt + IPV6_DESTINATION + 4 * REST_OF_ADDRESS);
+  for (let i = 0; i < REST_OF_ADDRESS; i++) {
+    words[at + REST_OF_SOURCE + i] = view.getInt32(ipAt + IPV6_SOURCE + 4 * i);
+    words[at + REST_OF_DESTINATION + i] = view.getInt32(ipAt + IPV6_DESTINATION + 4 * i);
+  }
+  return IPV6_WORDS;
+}
+
+function copyWords(from: Int32Array, at: number, to: Int32Array, start: number, count: number): void {
+  for (let i = 0; i < count; i++) to[start + i] = from[at + i] ?? 0;
 }
 
 function memoryOf(count: number, words: number): Memory {
