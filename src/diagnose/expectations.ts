@@ -30,6 +30,7 @@ export function parseExpectedVia(text: string): ExpectedVia | string {
 
 /** The expectations that hold for an address: those with the longest prefix that covers it. Several are ways of equal cost. */
 export function expectedVia(all: readonly ExpectedVia[], destination: string): ExpectedVia[] {
+  if (all.length === 0) return [];
   const covering = all.flatMap((each) => {
     const [ip = '', length = ''] = each.prefix.split('/');
     return prefixCovers({ ip, length: Number(length) }, destination) ? { each, length: Number(length) } : [];

@@ -97,8 +97,10 @@ function judgeGateways(knowledge: Knowledge): Draft<GatewayMismatchDetails>[][] 
   const book = new Addresses(knowledge);
   const found: Mismatch[] = [];
   const told: Told[] = [];
+  const isKnown = (from: Mac): boolean =>
+    expectVia.length > 0 || context.ownerOfMac(from) !== undefined || book.speakersAt(from).length > 0;
   // Routes are judged as they stood at the first packet: what BGP says later changes nothing.
-  gateways.judge(neighbourhood.news + context.version, (sent) => {
+  gateways.judge(neighbourhood.news + context.version, isKnown, (sent) => {
     const isSaid = expectedVia(expectVia, sent.destination).length > 0;
     const mismatched = isSaid || !context.ownerOfMac(sent.from)?.host.routes ? compareToTold(sent, book, knowledge) : undefined;
     if (mismatched === 'right') return isSaid ? RIGHT : 'unknown';

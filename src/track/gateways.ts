@@ -143,15 +143,19 @@ export class GatewayTracker {
    * Has everything judged that was sent, the oldest first. What went right is not asked for again, and what cannot be told not until something is
    * new.
    * @param news changes whenever something is known that was not before
+   * @param isKnown whether anything is known of where a card is to send: of what others sent nothing can be told
    */
-  judge(news: number, verdictOf: (sent: Sent) => 'right' | 'wrong' | 'unknown'): void {
-    const { sendings } = this;
+  judge(news: number, isKnown: (from: Mac) => boolean, verdictOf: (sent: Sent) => 'right' | 'wrong' | 'unknown'): void {
+    const { sendings, cards } = this;
+    const known: boolean[] = [];
     // Bit 0 stands for right.
     const waiting = ((news + this.noted) % MOST_NEWS) * 2 + 2;
     for (const id of sendings.ids()) {
       const settled = sendings.verdictOf(id);
       if (settled === RIGHT || settled === waiting) continue;
-      const verdict = verdictOf(this.sentOf(id));
+      const card = sendings.cardOf(id);
+      known[card] ??= isKnown(cards.of(card));
+      const verdict = known[card] ? verdictOf(this.sentOf(id)) : 'unknown';
       sendings.setVerdict(id, verdict === 'right' ? RIGHT : verdict === 'unknown' ? waiting : 0);
     }
   }
