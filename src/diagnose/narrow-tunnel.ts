@@ -17,6 +17,8 @@ export interface Paths {
   knowledge: Knowledge;
   connections: readonly TcpConnection[];
   tunnels: readonly Tunnel[];
+  /** What is known of the tunnel at a place; thousands of connections may go through one. */
+  readonly known: Map<string, TunnelOfPlace>;
 }
 
 /** The tunnel that a connection goes through, as far as it is known. */
@@ -37,8 +39,11 @@ export interface NarrowTunnel {
 }
 
 /** A tunnel at one place of a connection. */
-export interface PlacedTunnel {
+export interface PlacedTunnel extends TunnelOfPlace {
   sighting: TcpSighting;
+}
+
+export interface TunnelOfPlace {
   tunnel: NarrowTunnel;
   /** Octets of an IP packet beyond which nothing fits, whatever is hidden, over a path of 1500 octets; null where the path seems to carry more, or it is not known. */
   mostFits: number | null;
@@ -66,21 +71,29 @@ export const tunnelSchema: Schema = {
 export const isInTunnel = ({ path, isLayer3 }: TcpSighting): boolean => path !== 0 || isLayer3;
 
 /** The tunnel in which a connection was seen at one place; undefined where that place is in none. */
-export function tunnelAt(sighting: TcpSighting, { knowledge, tunnels }: Paths): PlacedTunnel | undefined {
-  const { path, tunnelId, isLayer3 } = sighting;
-  if (path !== 0) {
-    const protocol = encapsulationName(innermostOf(path));
-    const around = pathAround(path);
-    const alike = tunnels.filter((each) => each.protocol === protocol && each.path === around);
-    const ofId = alike.filter(({ id }) => id === tunnelId);
-    return placed(sighting, protocol, ofId.length > 0 ? ofId : alike, undefined, null);
-  }
-  if (!isLayer3) return undefined;
+export function tunnelAt(sighting: TcpSighting, paths: Paths): PlacedTunnel | undefined {
+  if (!isInTunnel(sighting)) return undefined;
+  const { path, tunnelId, interfaceId } = sighting;
+  const place = path !== 0 ? `${path} ${tunnelId}` : `on ${interfaceId}`;
+  const known = paths.known.get(place) ?? (path !== 0 ? tunnelOfPath(sighting, paths) : tunnelOfDevice(sighting, paths));
+  paths.known.set(place, known);
+  return { sighting, ...known };
+}
+
+function tunnelOfPath({ path, tunnelId }: TcpSighting, { tunnels }: Paths): TunnelOfPlace {
+  const protocol = encapsulationName(innermostOf(path));
+  const around = pathAround(path);
+  const alike = tunnels.filter((each) => each.protocol === protocol && each.path === around);
+  const ofId = alike.filter(({ id }) => id === tunnelId);
+  return commonOf(protocol, ofId.length > 0 ? ofId : alike, undefined, null);
+}
+
+function tunnelOfDevice(sighting: TcpSighting, { knowledge, tunnels }: Paths): TunnelOfPlace {
   const link = linkOf(sighting, knowledge);
   const carriers = carriersOf(sighting, link, knowledge, tunnels);
   const [protocol, ...others] = new Set(carriers.map((each) => each.protocol));
   const isOne = protocol !== undefined && others.length === 0;
-  return placed(sighting, isOne ? protocol : null, isOne ? carriers : [], link, nameOf(sighting, knowledge));
+  return commonOf(isOne ? protocol : null, isOne ? carriers : [], link, nameOf(sighting, knowledge));
 }
 
 /** All places of the connection that are in a tunnel, with it. */
@@ -124,20 +137,14 @@ function carriersOf({ interfaceId }: TcpSighting, link: Link | undefined, { inte
   return opaque;
 }
 
-function placed(
-  sighting: TcpSighting,
-  protocol: string | null,
-  tunnels: readonly Tunnel[],
-  link: Link | undefined,
-  name: InterfaceName | null,
-): PlacedTunnel {
+/** What can be said of a place that is in one of these tunnels. */
+function commonOf(protocol: string | null, tunnels: readonly Tunnel[], link: Link | undefined, name: InterfaceName | null): TunnelOfPlace {
   const pairs = new Set(tunnels.map(({ a, b }) => [a.ip, b.ip].sort().join(' ')));
   const [first] = tunnels;
   const isOne = pairs.size === 1 && first !== undefined;
   const [narrowest] = tunnels.filter(({ innerMtu }) => innerMtu !== null).sort((a, b) => (a.innerMtu ?? 0) - (b.innerMtu ?? 0));
   const most = tunnels.map(mostFitting);
   return {
-    sighting,
     tunnel: {
       protocol,
       a: isOne ? first.a.ip : null,

@@ -11,7 +11,8 @@ import { fragmentedTunnels, tunnelFragmentation } from './tunnel-fragmentation.t
  * @param starved findings that BGP sessions were lost because packets did not get through, by both addresses with a blank between, the lower one first
  */
 export function diagnoseSizes(knowledge: Knowledge, findings: Findings, starved: ReadonlyMap<string, string>): void {
-  diagnoseSegments({ knowledge, connections: knowledge.tcp.list, tunnels: knowledge.tunnels.list }, findings, starved);
+  const paths: Paths = { knowledge, connections: knowledge.tcp.list, tunnels: knowledge.tunnels.list, known: new Map() };
+  diagnoseSegments(paths, findings, starved);
   for (const draft of fragmentedTunnels(knowledge)) findings.report(tunnelFragmentation, draft);
 }
 
