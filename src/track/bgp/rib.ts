@@ -510,7 +510,13 @@ const identityOf = ({ id, as, realm }: Router): string => `${id} ${as}${realm}`;
 
 const receiverKey = ({ to, session }: BgpRoute): string => `${to}${session.scope}`;
 
-const isSame = (a: PathAttributes, b: PathAttributes): boolean => a === b || JSON.stringify(a) === JSON.stringify(b);
+/** Whether two attributes, or all attributes of two routes, have the same values. */
+function isSame(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((each, i) => isSame(each, b[i]));
+  return Object.entries(a).every(([name, value]) => isSame(value, (b as Record<string, unknown>)[name]));
+}
 
 const lengthOf = (prefix: string): number => Number(prefix.slice(prefix.indexOf('/') + 1));
 
