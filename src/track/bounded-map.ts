@@ -1,6 +1,6 @@
 /** A value, whether it was used since it was last considered for leaving, and its neighbours in the row of those that are. */
 interface Entry<K, V> {
-  readonly key: K;
+  key: K;
   value: V;
   used: boolean;
   older: Entry<K, V> | undefined;
@@ -89,24 +89,28 @@ export class BoundedMap<K, V> {
   }
 
   private add(key: K, value: V): void {
-    if (this.entries.size >= this.limit) this.makeRoom();
-    const entry: Entry<K, V> = { key, value, used: false, older: undefined, newer: undefined };
+    const left = this.entries.size >= this.limit ? this.makeRoom() : undefined;
+    const entry: Entry<K, V> = left ?? { key, value, used: false, older: undefined, newer: undefined };
+    entry.key = key;
+    entry.value = value;
     this.entries.set(key, entry);
     this.append(entry);
   }
 
-  private makeRoom(): void {
+  /** Pushes an entry out and gives it: it serves again. */
+  private makeRoom(): Entry<K, V> | undefined {
     let entry = this.oldest;
     for (; entry?.used; entry = this.oldest) {
       entry.used = false;
       this.unlink(entry);
       this.append(entry);
     }
-    if (!entry) return;
+    if (!entry) return undefined;
     this.entries.delete(entry.key);
     this.unlink(entry);
     this.evicted++;
     this.leave?.(entry.value, entry.key);
+    return entry;
   }
 
   private append(entry: Entry<K, V>): void {
