@@ -1,7 +1,7 @@
 import { OPENVPN_PORT, OpenVpnOpcode, OpenVpnPacketView } from '../../wire/openvpn-packet.ts';
 import type { Packet } from '../../wire/packet.ts';
 import { BoundedMap } from '../bounded-map.ts';
-import { type Stamp, stampOf } from '../stamp.ts';
+import { overwriteStamp, type Stamp, stampOf } from '../stamp.ts';
 import { StaticKeyCandidate } from './static-key.ts';
 
 /** What is said of a flow of unknown protocol: it is not OpenVPN's, more packets have to be seen, it is OpenVPN's, or that of a static key. */
@@ -29,6 +29,16 @@ export class End {
   private dataId = 0;
   private sample0 = 0;
   private sample1 = 0;
+
+  /** Nothing was sent. */
+  clear(): void {
+    this.session0 = 0;
+    this.session1 = 0;
+    this.controls = 0;
+    this.datas = 0;
+    this.first = -1;
+    this.peerId = -1;
+  }
 
   /** A control packet; false where its session is another one. */
   control({ session0, session1 }: OpenVpnPacketView): boolean {
@@ -78,18 +88,36 @@ export class Candidate {
   bytes = 0;
   readonly lower = new End();
   readonly upper = new End();
-  tls = true;
-  /** Undefined once it is none. */
-  static: StaticKeyCandidate | undefined;
+  /** It may be OpenVPN with TLS, and with a static key. */
+  mayBeTls = true;
+  mayBeStatic = true;
+  readonly static: StaticKeyCandidate;
 
-  constructor(packet: Packet) {
+  constructor(packet: Packet, fromLower: boolean) {
     this.first = stampOf(packet);
+    this.static = new StaticKeyCandidate(packet, fromLower);
+  }
+
+  /** From now on it is what another flow has. */
+  begin(packet: Packet, fromLower: boolean): void {
+    overwriteStamp(this.first, packet);
+    this.packets = 0;
+    this.bytes = 0;
+    this.lower.clear();
+    this.upper.clear();
+    this.mayBeTls = true;
+    this.mayBeStatic = true;
+    this.static.begin(packet, fromLower);
   }
 }
 
 /** Finds OpenVPN on flows whose beginning the capture does not have: by session ids that come back, data that counts on, or the signs of a static key. */
 export class ClaimBook {
-  private readonly candidates = new BoundedMap<number, Candidate>(MOST_CANDIDATES);
+  private readonly candidates = new BoundedMap<number, Candidate>(MOST_CANDIDATES, (candidate) => {
+    this.spare = candidate;
+  });
+  /** The latest one that nobody needs any more: where more flows take turns than there may be candidates, each packet begins one. */
+  private spare: Candidate | undefined;
   private readonly message = new OpenVpnPacketView();
   private claimed: Candidate | undefined;
 
@@ -110,13 +138,13 @@ export class ClaimBook {
       const mayBeTls =
         isPlaced && (message.isData ? isOnPort(packet) || message.opcode === OpenVpnOpcode.DataV2 : message.guess(secOf(packet)));
       if (!mayBeTls && !StaticKeyCandidate.mayBe(packet)) return Claim.No;
-      candidate = new Candidate(packet);
-      candidate.static = new StaticKeyCandidate(packet, fromLower);
+      candidate = this.begun(packet, fromLower);
       this.candidates.set(flow, candidate);
     }
     candidate.packets++;
     const claim = this.verdict(candidate, packet, fromLower, isPlaced);
     if (claim === Claim.Yes) this.claimed = candidate;
+    else if (claim === Claim.No) this.spare = candidate;
     if (claim !== Claim.Wait && claim !== Claim.Static) this.candidates.delete(flow);
     return claim;
   }
@@ -140,18 +168,26 @@ export class ClaimBook {
     this.candidates.clear();
   }
 
+  private begun(packet: Packet, fromLower: boolean): Candidate {
+    const { spare } = this;
+    if (!spare) return new Candidate(packet, fromLower);
+    this.spare = undefined;
+    spare.begin(packet, fromLower);
+    return spare;
+  }
+
   private verdict(candidate: Candidate, packet: Packet, fromLower: boolean, isPlaced: boolean): number {
-    if (candidate.tls) {
+    if (candidate.mayBeTls) {
       const claim = isPlaced ? this.byShape(candidate, packet, fromLower) : Claim.No;
       if (claim === Claim.Yes) return claim;
-      candidate.tls = claim === Claim.Wait;
+      candidate.mayBeTls = claim === Claim.Wait;
     }
-    if (candidate.static) {
+    if (candidate.mayBeStatic) {
       const isStatic = candidate.static.add(packet, fromLower);
       if (isStatic) return Claim.Static;
-      if (isStatic === false) candidate.static = undefined;
+      if (isStatic === false) candidate.mayBeStatic = false;
     }
-    return (candidate.tls || candidate.static) && candidate.packets < MOST_PACKETS ? Claim.Wait : Claim.No;
+    return (candidate.mayBeTls || candidate.mayBeStatic) && candidate.packets < MOST_PACKETS ? Claim.Wait : Claim.No;
   }
 
   private byShape(candidate: Candidate, packet: Packet, fromLower: boolean): number {

@@ -1,7 +1,7 @@
 import { OPENVPN_PORT } from '../../wire/openvpn-packet.ts';
 import type { Packet } from '../../wire/packet.ts';
 import { isTincPort } from '../../wire/tinc.ts';
-import { type Stamp, stampOf } from '../stamp.ts';
+import { overwriteStamp, type Stamp, stampOf } from '../stamp.ts';
 
 /*
  * OpenVPN with a static key (`--secret`): no opcode, no session; HMAC h | IV 16 | AES-CBC, so lengths are all h mod 16, and every octet of the first h is as
@@ -36,7 +36,7 @@ export class StaticKeyCandidate {
   fromUpper = 0;
   bytes = 0;
   readonly first: Stamp;
-  readonly firstFromLower: boolean;
+  firstFromLower: boolean;
   private remainder = -1;
   /** Of each of PLACES, which values were there, and how many. */
   private readonly values = new Int32Array(PLACES.length * VALUE_WORDS);
@@ -50,6 +50,22 @@ export class StaticKeyCandidate {
   constructor(packet: Packet, fromLower: boolean) {
     this.first = stampOf(packet);
     this.firstFromLower = fromLower;
+  }
+
+  /** From now on it is what another flow has. */
+  begin(packet: Packet, fromLower: boolean): void {
+    overwriteStamp(this.first, packet);
+    this.firstFromLower = fromLower;
+    this.fromLower = 0;
+    this.fromUpper = 0;
+    this.bytes = 0;
+    this.remainder = -1;
+    this.values.fill(0);
+    this.different.fill(0);
+    this.length = -1;
+    this.hasOtherLengths = false;
+    this.smallestLower = Number.POSITIVE_INFINITY;
+    this.smallestUpper = Number.POSITIVE_INFINITY;
   }
 
   /** Whether a flow may begin so. */
