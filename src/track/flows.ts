@@ -151,7 +151,7 @@ export class FlowTable {
   /** Adds the flow whose key stands in the table. */
   private begin(): number {
     const { table } = this;
-    const id = table.add();
+    const id = table.addMissing();
     const own = table.ownOf(id);
     table.words[own + SERIAL] = ++this.serial | 0;
     table.words[own + STATE] = this.fromLower ? OPENED_BY_LOWER : 0;

@@ -126,6 +126,8 @@ export class Table {
   /** Secrets, so that nobody outside can choose keys that fall into one row of places. */
   private readonly seed = (Math.random() * 2 ** 32) | 0;
   private readonly factor = (Math.random() * 2 ** 32) | 1;
+  /** Hash of the key that was looked for last, and has no entry. */
+  private sought = 0;
 
   constructor({ words, front = words, own = 0, apart = 0, limit, idleSec, clock, leave }: TableOptions) {
     this.limit = 2 ** Math.ceil(Math.log2(limit));
@@ -191,10 +193,14 @@ export class Table {
 
   /** The id of `key`'s entry, or NONE. An entry that has been idle for too long leaves now and is not found. */
   find(): number {
-    const id = this.lookUp(this.hash());
-    // Read in place: a double that a function returns may be boxed.
-    if (id === NONE || this.clock.at - (this.doubles[((id * this.stride) >> 1) + SEEN] ?? 0) <= this.idleSec) return id;
-    this.expel(id);
+    const hash = this.hash();
+    const id = this.lookUp(hash);
+    if (id !== NONE) {
+      // Read in place: a double that a function returns may be boxed.
+      if (this.clock.at - (this.doubles[((id * this.stride) >> 1) + SEEN] ?? 0) <= this.idleSec) return id;
+      this.expel(id);
+    }
+    this.sought = hash;
     return NONE;
   }
 
@@ -220,7 +226,15 @@ export class Table {
 
   /** Adds an entry for `key`, which must have none, and gives its id. Its own words are 0. */
   add(): number {
-    const hash = this.hash();
+    return this.insert(this.hash());
+  }
+
+  /** As `add`, where `find` or `touch` was just asked for this very key and gave NONE: it is not hashed again. */
+  addMissing(): number {
+    return this.insert(this.sought);
+  }
+
+  private insert(hash: number): number {
     if (this.count === this.limit) this.makeRoom();
     else if (this.free === NONE && this.fresh === this.capacity) this.grow();
     const { words, front } = this;

@@ -138,7 +138,7 @@ function writeFlow(key: Int32Array, flows: FlowTable, id: number, clientIsLower:
 /** Where the words of the key's entry begin, added where there is none. */
 function taken(table: Table): number {
   const id = table.touch();
-  return table.ownOf(id === NONE ? table.add() : id);
+  return table.ownOf(id === NONE ? table.addMissing() : id);
 }
 
 function count({ words }: Table, own: number, flows: FlowTable, id: number, clientIsLower: boolean): void {

@@ -355,7 +355,7 @@ export class UdpTracker {
     const { transaction, transactions } = this;
     this.writeTransaction(packet, true, protocol, transaction.ask0, transaction.ask1, transaction.ask2);
     let id = transactions.touch();
-    if (id === NONE) id = transactions.add();
+    if (id === NONE) id = transactions.addMissing();
     const { words } = transactions;
     const own = transactions.ownOf(id);
     if (transaction.fromAnywhere || isForAll(packet)) words[own + FLAGS] = (words[own + FLAGS] ?? 0) | FROM_ANYWHERE;
@@ -500,7 +500,7 @@ export class UdpTracker {
     const { clients, flows } = this;
     this.writeClient(packet, true);
     let id = clients.touch();
-    if (id === NONE) id = clients.add();
+    if (id === NONE) id = clients.addMissing();
     const own = clients.ownOf(id);
     const next = clients.words[own + NEXT] ?? 0;
     const at = own + 2 * (next % MOST_ASKED);

@@ -396,7 +396,8 @@ export class Places {
       return NONE;
     }
     const { evicted } = table;
-    const id = table.add();
+    // Of another place the key was written anew.
+    const id = home === NONE ? table.addMissing() : table.add();
     if (home !== NONE && table.evicted > evicted && !this.isThere(packet, home)) {
       // The first place of this very connection made room.
       table.remove(id);
