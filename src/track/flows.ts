@@ -14,7 +14,8 @@ const LOWER = 3;
 const IPV4_WORDS = LOWER + 2;
 const IPV6_ADDRESS = 4;
 const IPV6_WORDS = LOWER + 2 * IPV6_ADDRESS;
-const IPV4_MAPPED = 0xffff;
+/** Of an IPv4 address in four words the third one (RFC 4291 section 2.5.5.2). */
+export const IPV4_MAPPED = 0xffff;
 
 /*
  * Of the entry's own words, these are the flow's; the tracker's follow. What comes with every packet stands in front: mostly in the cache line of the key, or in the
@@ -122,6 +123,10 @@ export class FlowTable {
   portOf(id: number, lower: boolean): number {
     const ports = this.table.keyWord(id, PORTS);
     return lower ? ports >>> 16 : ports & 0xffff;
+  }
+
+  isIpv4(id: number): boolean {
+    return this.table.keyWord(id, VERSION) === 4;
   }
 
   /** Word `i` of an end's address, IPv4 as 0, 0, 0xffff, address. */

@@ -1,18 +1,26 @@
 import { type Endpoint, ipWords } from '../net/ip.ts';
 import type { Packet } from '../wire/packet.ts';
 import type { Clock } from './clock.ts';
-import { type FlowTable, writeAddress } from './flows.ts';
+import { type FlowTable, IPV4_MAPPED, writeAddress } from './flows.ts';
 import { NONE, Table } from './table.ts';
 
 const MOST_TOTALS = 65_536;
 const MOST_OPEN = 16_384;
 const MOST_COUNTED = 2 ** 31 - 1;
 
-// Words of a key: both addresses, four words each; the port of the asked one; the path.
-const ASKED = 4;
-const PORT = 8;
-const PATH = 9;
-const KEY_WORDS = 10;
+/*
+ * The key: kind of addresses and port of the asked one; path; the client's address, the asked one's, one word each of IPv4 and four of IPv6. One of IPv4 and what is
+ * summed up fill a line of the cache; the rest of the others stands apart.
+ */
+const PORT = 0;
+const PATH = 1;
+const CLIENT = 2;
+const IPV4_WORDS = CLIENT + 2;
+const ADDRESS = 4;
+const IPV6_WORDS = CLIENT + 2 * ADDRESS;
+const PORT_MASK = 0xffff;
+const IPV6 = 1 << 16;
+
 const CLIENT_PORTS = 0;
 const REQUESTS = 1;
 const REPLIES = 2;
@@ -31,7 +39,7 @@ export class TotalsBook {
   private readonly open: Table;
 
   constructor(clock: Clock) {
-    const options = { words: KEY_WORDS, own: 3, idleSec: Number.POSITIVE_INFINITY, clock };
+    const options = { words: IPV6_WORDS, front: IPV4_WORDS, own: 3, idleSec: Number.POSITIVE_INFINITY, clock };
     this.over = new Table({ ...options, limit: MOST_TOTALS });
     this.open = new Table({ ...options, limit: MOST_OPEN });
   }
@@ -39,16 +47,16 @@ export class TotalsBook {
   /** A conversation is over. */
   add(flows: FlowTable, id: number, clientIsLower: boolean): void {
     if (flows.packetsFrom(id, clientIsLower) === 0) return;
-    writeFlow(this.over.key, flows, id, clientIsLower);
+    writeFlow(this.over, flows, id, clientIsLower);
     count(this.over, taken(this.over), flows, id, clientIsLower);
   }
 
   /** The client gets a right answer that is in another flow than its request. @param words where the asked server's address and port are, from `at` on */
   repliedFromOtherPort(packet: Packet, words: Int32Array, at: number): void {
     const { over } = this;
-    writeAddress(over.key, 0, packet, false);
-    for (let i = ASKED; i <= PORT; i++) over.key[i] = words[at + i - ASKED] ?? 0;
-    over.key[PATH] = packet.path;
+    writeAddress(pair, 0, packet, false);
+    for (let i = 0; i < ADDRESS; i++) pair[ADDRESS + i] = words[at + i] ?? 0;
+    writeKey(over, words[at + ADDRESS] ?? 0, packet.path);
     const own = taken(over);
     over.words[own + REPLIES] = (over.words[own + REPLIES] ?? 0) + 1;
   }
@@ -62,14 +70,14 @@ export class TotalsBook {
     const { open } = this;
     open.clear();
     for (const { client, asked, path } of pairs) {
-      writePair(open.key, client.ip, asked, path);
+      writePair(open, client.ip, asked, path);
       if (open.find() === NONE) open.add();
     }
     if (open.size === 0) return;
     for (const id of flows.table.ids()) {
       const byLower = clientIsLower(id);
       if (flows.packetsFrom(id, byLower) === 0) continue;
-      writeFlow(open.key, flows, id, byLower);
+      writeFlow(open, flows, id, byLower);
       const found = open.find();
       if (found !== NONE) count(open, open.ownOf(found), flows, id, byLower);
     }
@@ -78,7 +86,7 @@ export class TotalsBook {
   of(client: string, asked: Required<Endpoint>, path: number): Totals {
     const sum = { clientPorts: 0, requests: 0, repliesRight: 0 };
     for (const table of [this.over, this.open]) {
-      writePair(table.key, client, asked, path);
+      writePair(table, client, asked, path);
       const id = table.find();
       if (id === NONE) continue;
       const own = table.ownOf(id);
@@ -98,8 +106,12 @@ export class TotalsBook {
     };
     const { over } = this;
     for (const id of over.ids())
-      if (over.keyWord(id, PORT) === port && over.keyWord(id, PATH) === path && (over.words[over.ownOf(id) + REQUESTS] ?? 0) > 0)
-        note((i) => over.keyWord(id, ASKED + i));
+      if (
+        (over.keyWord(id, PORT) & PORT_MASK) === port &&
+        over.keyWord(id, PATH) === path &&
+        (over.words[over.ownOf(id) + REQUESTS] ?? 0) > 0
+      )
+        note((i) => askedWord(over, id, i));
     for (const id of flows.table.ids()) {
       const byLower = clientIsLower(id);
       if (flows.pathOf(id) === path && flows.portOf(id, !byLower) === port && flows.packetsFrom(id, byLower) > 0)
@@ -119,20 +131,57 @@ export class TotalsBook {
   }
 }
 
-function writePair(key: Int32Array, client: string, asked: Required<Endpoint>, path: number): void {
-  key.set(ipWords(client), 0);
-  key.set(ipWords(asked.ip), ASKED);
-  key[PORT] = asked.port;
-  key[PATH] = path;
+/** Both addresses of the key that is being written, four words each. */
+const pair = new Int32Array(2 * ADDRESS);
+
+function writePair(table: Table, client: string, asked: Required<Endpoint>, path: number): void {
+  pair.set(ipWords(client), 0);
+  pair.set(ipWords(asked.ip), ADDRESS);
+  writeKey(table, asked.port, path);
 }
 
-function writeFlow(key: Int32Array, flows: FlowTable, id: number, clientIsLower: boolean): void {
-  for (let i = 0; i < 4; i++) {
-    key[i] = flows.addressWord(id, clientIsLower, i);
-    key[ASKED + i] = flows.addressWord(id, !clientIsLower, i);
+function writeFlow(table: Table, flows: FlowTable, id: number, clientIsLower: boolean): void {
+  const port = flows.portOf(id, !clientIsLower);
+  const path = flows.pathOf(id);
+  if (flows.isIpv4(id)) {
+    writeIpv4(table, port, path, flows.addressWord(id, clientIsLower, 3), flows.addressWord(id, !clientIsLower, 3));
+    return;
   }
-  key[PORT] = flows.portOf(id, !clientIsLower);
-  key[PATH] = flows.pathOf(id);
+  for (let i = 0; i < ADDRESS; i++) {
+    pair[i] = flows.addressWord(id, clientIsLower, i);
+    pair[ADDRESS + i] = flows.addressWord(id, !clientIsLower, i);
+  }
+  writeKey(table, port, path);
+}
+
+/** The key of the addresses in `pair`. */
+function writeKey(table: Table, port: number, path: number): void {
+  if (isIpv4(0) && isIpv4(ADDRESS)) {
+    writeIpv4(table, port, path, pair[3] ?? 0, pair[ADDRESS + 3] ?? 0);
+    return;
+  }
+  const { key } = table;
+  key[PORT] = port | IPV6;
+  key[PATH] = path;
+  key.set(pair, CLIENT);
+  table.keyLength = IPV6_WORDS;
+}
+
+function writeIpv4(table: Table, port: number, path: number, client: number, asked: number): void {
+  const { key } = table;
+  key[PORT] = port;
+  key[PATH] = path;
+  key[CLIENT] = client;
+  key[CLIENT + 1] = asked;
+  table.keyLength = IPV4_WORDS;
+}
+
+const isIpv4 = (at: number): boolean => pair[at] === 0 && pair[at + 1] === 0 && pair[at + 2] === IPV4_MAPPED;
+
+/** Word `i` of the asked address, of four. */
+function askedWord(table: Table, id: number, i: number): number {
+  if (table.keyWord(id, PORT) & IPV6) return table.keyWord(id, CLIENT + ADDRESS + i);
+  return i === 3 ? table.keyWord(id, CLIENT + 1) : i === 2 ? IPV4_MAPPED : 0;
 }
 
 /** Where the words of the key's entry begin, added where there is none. */
