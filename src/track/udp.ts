@@ -6,6 +6,7 @@ import { TFTP_PORT } from '../wire/tftp.ts';
 import { Transaction } from '../wire/transaction.ts';
 import { recogniseUdp, UdpProtocol, udpProtocolByPort, udpProtocolInfo } from '../wire/udp-protocol.ts';
 import { isWireguard } from '../wire/wireguard.ts';
+import { AskedFlows, MOST_ASKED } from './asked-flows.ts';
 import { BoundedMap } from './bounded-map.ts';
 import { isBroadcastOf, isForAll, isPerhapsForAll } from './casting.ts';
 import type { Clock } from './clock.ts';
@@ -20,7 +21,6 @@ import { type WrongSource, WrongSourceBook } from './wrong-sources.ts';
 
 const MOST_FLOWS = 131_072;
 const MOST_TRANSACTIONS = 32_768;
-const MOST_CLIENTS = 65_536;
 const MOST_RELAYS = 1024;
 const DHCP_SERVER_PORT = 67;
 /** Packets after which a conversation whose protocol is still unknown is not looked into any more, unless it may be OpenVPN's. */
@@ -31,8 +31,6 @@ const MOST_INSPECTED = 8;
 const REQUEST_SEC = 10;
 const ANSWER_SEC = 2;
 const LOWEST_CLIENT_PORT = 1024;
-/** Requests to more servers than this from one port: a peer among peers. */
-const MOST_ASKED = 4;
 
 /*
  * A flow's own words: last frame 2 | first frame 2 | input and what is known of the latest request 1 | that request: brief stamp 3, its time 2, its first octets 4.
@@ -80,9 +78,8 @@ const ASKED_STAMP = ASKED + MOST_ASKED_AT_ONCE * ASKED_WORDS;
 const ANSWERED_AT = ASKED_STAMP + STAMP_WORDS;
 const TRANSACTION_WORDS = ANSWERED_AT + 2;
 
-/** A client's flows to servers, the latest MOST_ASKED: flow id and serial. */
-const CLIENT_WORDS = 2 * MOST_ASKED + 1;
-const NEXT = 2 * MOST_ASKED;
+/** Of the packet's receiver it was not looked up what it asked. */
+const NOT_SOUGHT = -2;
 
 /** A conversation that is over: two endpoints, the client first. */
 export interface UdpConversation {
@@ -118,7 +115,9 @@ export interface UdpEvents {
 export class UdpTracker {
   private readonly flows: FlowTable;
   private readonly transactions: Table;
-  private readonly clients: Table;
+  private readonly clients: AskedFlows;
+  /** Of a flow's first packet: the client that it goes to, NONE or NOT_SOUGHT. */
+  private receiver = NOT_SOUGHT;
   private readonly transaction = new Transaction();
   readonly wrong = new WrongSourceBook();
   private readonly totals: TotalsBook;
@@ -135,7 +134,7 @@ export class UdpTracker {
     this.events = events;
     this.flows = new FlowTable(clock, FLOW_WORDS, MOST_FLOWS, (id) => this.leave(id));
     this.transactions = new Table({ words: 9, own: TRANSACTION_WORDS, limit: MOST_TRANSACTIONS, idleSec: 60, clock });
-    this.clients = new Table({ words: 6, own: CLIENT_WORDS, limit: MOST_CLIENTS, idleSec: REQUEST_SEC * 2, clock });
+    this.clients = new AskedFlows(clock, REQUEST_SEC * 2);
     this.totals = new TotalsBook(clock);
   }
 
@@ -272,7 +271,8 @@ export class UdpTracker {
     if (isForAll(packet)) this.decide(own, udpProtocolByPort(packet.destinationPort) || UdpProtocol.Discovery);
     if (packet.sourcePort === DHCP_SERVER_PORT && packet.destinationPort === DHCP_SERVER_PORT)
       this.relays.take(`${packet.sourceIp}>${packet.destinationIp}`, () => true);
-    this.rememberAsked(packet, id);
+    this.clients.note(packet, id, flows.serialOf(id));
+    this.receiver = NOT_SOUGHT;
   }
 
   /** Looks at a packet of a conversation whose protocol is not known yet. */
@@ -473,20 +473,19 @@ export class UdpTracker {
   /** The flow of the only server that the packet's receiver has asked and not heard of; NONE where there is none, or more than one. */
   private onlyUnanswered(packet: Packet): number {
     const { clients, flows } = this;
-    this.writeClient(packet, false);
-    const client = clients.find();
+    const client = flows.isNew && this.receiver !== NOT_SOUGHT ? this.receiver : clients.findReceiver(packet);
     if (client === NONE) return NONE;
-    const own = clients.ownOf(client);
+    const count = clients.countOf(client);
     let only = NONE;
-    for (let i = 0; i < MOST_ASKED; i++) {
-      const flow = (clients.words[own + 2 * i] ?? 0) - 1;
-      if (flow === NONE || flows.serialOf(flow) !== clients.words[own + 2 * i + 1]) continue;
+    for (let i = 0; i < MOST_ASKED && i < count; i++) {
+      const flow = clients.flowOf(client, i);
+      if (flows.serialOf(flow) !== clients.serialOf(client, i)) continue;
       if (!this.isUnanswered(flow, packet)) continue;
       if (only !== NONE) return NONE;
       only = flow;
     }
     // Servers that were forgotten may have been asked too.
-    return (clients.words[own + NEXT] ?? 0) > MOST_ASKED ? NONE : only;
+    return count > MOST_ASKED ? NONE : only;
   }
 
   private isUnanswered(flow: number, packet: Packet): boolean {
@@ -496,29 +495,16 @@ export class UdpTracker {
     return packet.at - (table.doubles[(own + REQUEST_AT) >> 1] ?? 0) <= REQUEST_SEC;
   }
 
-  private rememberAsked(packet: Packet, flow: number): void {
-    const { clients, flows } = this;
-    this.writeClient(packet, true);
-    let id = clients.touch();
-    if (id === NONE) id = clients.addMissing();
-    const own = clients.ownOf(id);
-    const next = clients.words[own + NEXT] ?? 0;
-    const at = own + 2 * (next % MOST_ASKED);
-    clients.words[at] = flow + 1;
-    clients.words[at + 1] = flows.serialOf(flow);
-    clients.words[own + NEXT] = next + 1;
-  }
-
   /** From a port that tells nothing: what the receiver asked for, if this answers it. A TFTP server chooses a port of its own. */
   private protocolAnswered(packet: Packet): number {
     const { clients, flows, transaction, transactions } = this;
-    this.writeClient(packet, false);
-    const client = clients.find();
+    const client = clients.findReceiver(packet);
+    this.receiver = client;
     if (client === NONE) return UdpProtocol.Undecided;
-    const own = clients.ownOf(client);
-    for (let i = 0; i < MOST_ASKED; i++) {
-      const flow = (clients.words[own + 2 * i] ?? 0) - 1;
-      if (flow === NONE || flows.serialOf(flow) !== clients.words[own + 2 * i + 1]) continue;
+    const count = clients.countOf(client);
+    for (let i = 0; i < MOST_ASKED && i < count; i++) {
+      const flow = clients.flowOf(client, i);
+      if (flows.serialOf(flow) !== clients.serialOf(client, i)) continue;
       const protocol = this.protocolOf(flow);
       if (protocol === UdpProtocol.Tftp) return protocol;
       transaction.clear();
@@ -528,13 +514,6 @@ export class UdpTracker {
       if (transactions.find() !== NONE) return protocol;
     }
     return UdpProtocol.Undecided;
-  }
-
-  private writeClient(packet: Packet, source: boolean): void {
-    const { key } = this.clients;
-    writeAddress(key, 0, packet, source);
-    key[4] = source ? packet.sourcePort : packet.destinationPort;
-    key[5] = packet.path;
   }
 
   // What is over.
