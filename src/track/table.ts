@@ -51,9 +51,14 @@ const QUEUED = -1;
 const LINE = 16;
 /** Most keys that are expected at a time. */
 export const MOST_EXPECTED = 16;
-/** A table begins with memory for so many entries, a power of two, and where that is not enough there is so many times as much. */
+/** A table begins with room for so many entries, a power of two, and where that is not enough there is so many times as much. */
 const FIRST_ENTRIES = 64;
 const GROWTH = 4;
+/**
+ * Of more entries than that all that there may be get their memory at once, but for the index: what is not written yet costs nothing, while what is left behind by each
+ * step of growth stays with the process.
+ */
+const MANY = 4096;
 
 const NO_WORDS = new Int32Array(0);
 const NO_DOUBLES = new Float64Array(0);
@@ -108,7 +113,8 @@ export class Table {
   private readonly idMask: number;
   private readonly hashMask: number;
   private readonly distanceShift: number;
-  /** Entries that there is memory for. */
+  /** Entries that there is memory for, and those that the index has room for. */
+  private memory = 0;
   private capacity = 0;
   private oldest = NONE;
   private newest = NONE;
@@ -349,15 +355,21 @@ export class Table {
 
   /** Memory for more entries: what was kept moves there, and ids stay. */
   private grow(): void {
-    this.capacity = this.capacity === 0 ? Math.min(this.limit, FIRST_ENTRIES) : Math.min(this.limit, this.capacity * GROWTH);
-    const words = enlarged(this.words, this.capacity * this.stride);
-    this.words = words;
-    this.doubles = asDoubles(words);
-    this.apart.words = enlarged(this.apart.words, this.capacity * this.apartStride);
-    this.apart.doubles = asDoubles(this.apart.words);
+    this.capacity = Math.min(this.limit, this.capacity === 0 ? FIRST_ENTRIES : this.capacity * GROWTH);
+    if (this.capacity > this.memory) this.enlarge(this.capacity > MANY ? this.limit : this.capacity);
+    const { words } = this;
     this.index = new Int32Array(this.capacity * 2);
     this.mask = this.index.length - 1;
     for (let id = this.oldest; id !== NONE; id = this.newerThan(id)) this.enter(words[id * this.stride + HASH] ?? 0, id);
+  }
+
+  private enlarge(entries: number): void {
+    const { apart } = this;
+    this.memory = entries;
+    this.words = enlarged(this.words, entries * this.stride);
+    this.doubles = asDoubles(this.words);
+    apart.words = enlarged(apart.words, entries * this.apartStride);
+    apart.doubles = asDoubles(apart.words);
   }
 
   private enter(hash: number, id: number): void {

@@ -90,6 +90,28 @@ describe('expected keys', () => {
   });
 });
 
+describe('a table that is full', () => {
+  it('a table keeps what it holds while it grows to its limit', () => {
+    const limit = 32_768;
+    const table = new Table({ words: LONG, front: SHORT, own: 2, apart: 1, limit, idleSec: 1, clock: { at: 1 } });
+    const keyOf = (n: number): number[] => (n % 3 === 0 ? [LONG, 1, 2, 3, 4, 5, n] : [SHORT, n, 0]);
+    for (let n = 0; n < limit; n++) {
+      write(table, keyOf(n));
+      const id = table.touch() === NONE ? table.addMissing() : NONE;
+      table.doubles[table.ownOf(id) >> 1] = n / 2;
+      table.apart.words[table.apartOf(id)] = n + 1;
+    }
+    expect([table.size, table.evicted]).toEqual([limit, 0]);
+    for (let n = 0; n < limit; n++) {
+      write(table, keyOf(n));
+      const id = table.find();
+      expect([table.doubles[table.ownOf(id) >> 1], table.apart.words[table.apartOf(id)]]).toEqual([n / 2, n + 1]);
+    }
+    write(table, keyOf(limit));
+    expect([table.find(), table.addMissing(), table.size, table.evicted]).toEqual([NONE, 0, limit, 1]);
+  });
+});
+
 function packetOf(fields: Partial<Packet>): Packet {
   return Object.assign(new Packet(UNKNOWN_INTERFACE), { timed: true, version: 4, ...fields });
 }
