@@ -2,7 +2,7 @@
  * Segments on their way that are larger than all that was acknowledged before, the first and the largest one, in four words: sequence number behind the last
  * octet 1 | octets of payload, and in the lower half octets of the packet; 0: none 1 | the same of the other one.
  */
-const WORDS = 4;
+export const CANDIDATE_WORDS = 4;
 const LENGTH_SHIFT = 16;
 const SIZE_MASK = 0xffff;
 
@@ -25,7 +25,7 @@ export function forgetCandidates(words: Int32Array, first: number): void {
 
 /** Octets are sent again in smaller packets: if they are acknowledged, it was not the larger one that arrived. */
 export function lowerCandidates(words: Int32Array, first: number, seq: number, end: number, size: number): void {
-  for (let at = first; at < first + WORDS; at += 2) {
+  for (let at = first; at < first + CANDIDATE_WORDS; at += 2) {
     const known = words[at + 1] ?? 0;
     if (known === 0 || size >= (known & SIZE_MASK)) continue;
     const behind = words[at] ?? 0;
@@ -37,7 +37,7 @@ export function lowerCandidates(words: Int32Array, first: number, seq: number, e
 /** What is before `ack` arrived, and is not awaited any more: octets of the largest packet among it, 0 if it is none. */
 export function arrived(words: Int32Array, first: number, ack: number): number {
   let largest = 0;
-  for (let at = first; at < first + WORDS; at += 2) {
+  for (let at = first; at < first + CANDIDATE_WORDS; at += 2) {
     const known = words[at + 1] ?? 0;
     if (known === 0 || ((ack - (words[at] ?? 0)) | 0) < 0) continue;
     largest = Math.max(largest, known & SIZE_MASK);

@@ -43,7 +43,7 @@ const OWN_WORDS = COUNTERS + 2 * COUNTER_WORDS;
 /*
  * What few packets ask for stands apart:
  *
- *   first place of the connection 1 | next place 1 | state 1 | noted 1 | path, tunnel and interface 3 | spare 1 | of the lower end 16 | of the upper end 16
+ *   first place of the connection 1 | next place 1 | state 1 | noted 1 | path, tunnel and interface 3 | spare 1 | of the lower end 12 | of the upper end 12
  */
 const CONNECTION = 0;
 /** Plus one; 0: there is none. */
@@ -53,7 +53,7 @@ export const STATE = 2;
 export const NOTED_AS = 3;
 const WHERE = 4;
 const RARE = 8;
-const RARE_WORDS = 16;
+const RARE_WORDS = 12;
 const APART_WORDS = RARE + 2 * RARE_WORDS;
 /** No MSS is larger. */
 const MOST_LIMIT = 0xffff;
@@ -100,8 +100,6 @@ export const KEEPALIVES = 9;
 export const UNHEARD = 10;
 /** So many octets a segment turned out to have at most, though the MSS allows more; 0: nothing is known of that. */
 export const LOWERED = 11;
-/** Segments larger than all that was acknowledged, on their way: first and latest. Each: behind its last octet, and length and size. Void without `AWAITED`. */
-export const CANDIDATES = 12;
 
 /* Flags of a direction. */
 export const SEEN = 1;
@@ -117,7 +115,7 @@ export const RST = 128;
 export const GAP = 256;
 /** The end's SYN offered an MSS: it stands with the other direction. */
 export const MSS = 512;
-/** There are candidates. */
+/** Segments larger than all that was acknowledged are on their way. */
 export const AWAITED = 1024;
 /** One of them is as large as the largest that was sent. */
 export const AWAITED_MOST = 2048;

@@ -1,6 +1,6 @@
 import type { Packet } from '../../wire/packet.ts';
 import { eachSackBlock } from '../../wire/tcp.ts';
-import { arrived, awaitAck, forgetCandidates, isAnyAwaited } from './candidates.ts';
+import { arrived, awaitAck, CANDIDATE_WORDS, forgetCandidates, isAnyAwaited, lowerCandidates } from './candidates.ts';
 import * as place from './places.ts';
 import { NO_SEGMENT, type SentSegments } from './sent-segments.ts';
 
@@ -18,6 +18,8 @@ export function isLargestOnItsWay(words: Int32Array, at: number): boolean {
   return (sizes & SIZE_MASK) > sizes >>> HALF;
 }
 
+const candidatesOf = (id: number, lower: boolean): number => (2 * id + (lower ? 0 : 1)) * CANDIDATE_WORDS;
+
 /**
  * Which sizes of packets are sent, and which arrive. `at` and `other` are where the counters begin of the packet's direction and of the opposite one. Once the
  * largest packet of a direction has arrived nothing more is asked of it.
@@ -25,6 +27,11 @@ export function isLargestOnItsWay(words: Int32Array, at: number): boolean {
 export class SegmentSizes {
   private readonly places: place.Places;
   private readonly sent: SentSegments;
+  /**
+   * Segments on their way that are larger than all that was acknowledged, by place and direction; void where it is not AWAITED. There is no memory for them before the
+   * first one: who only knocks at doors needs none.
+   */
+  private candidates = new Int32Array(0);
 
   constructor(places: place.Places, sent: SentSegments) {
     this.places = places;
@@ -34,14 +41,16 @@ export class SegmentSizes {
   /** A segment of that size is on its way. */
   observe(packet: Packet, id: number, at: number, seq: number, size: number): void {
     const { table, fromLower } = this.places;
-    const { words, apart } = table;
+    const { words } = table;
     const sizes = words[at + place.SIZES] ?? 0;
     if (size > (sizes & SIZE_MASK)) words[at + place.SIZES] = (sizes & ~SIZE_MASK) | size;
     if (size <= sizes >>> HALF) return;
-    const candidates = place.rareOf(table.apartOf(id), fromLower) + place.CANDIDATES;
+    if (this.candidates.length === 0) this.candidates = new Int32Array(2 * table.limit * CANDIDATE_WORDS);
+    const { candidates } = this;
+    const first = candidatesOf(id, fromLower);
     const length = size - (packet.payloadAt - packet.ipAt);
-    if (((words[at + place.FLAGS] ?? 0) & place.AWAITED) === 0) forgetCandidates(apart.words, candidates);
-    const isMost = awaitAck(apart.words, candidates, seq, size, length) && size >= (sizes & SIZE_MASK);
+    if (((words[at + place.FLAGS] ?? 0) & place.AWAITED) === 0) forgetCandidates(candidates, first);
+    const isMost = awaitAck(candidates, first, seq, size, length) && size >= (sizes & SIZE_MASK);
     this.places.flagDirection(at, place.AWAITED | (isMost ? place.AWAITED_MOST : 0));
   }
 
@@ -59,10 +68,15 @@ export class SegmentSizes {
     return Math.max(lowered > 0 ? Math.min(headers + lowered, most) : most, payloadAt - ipAt + 1);
   }
 
+  /** Octets up to `end` are sent again, in a packet that may be smaller. */
+  sendAgain(packet: Packet, id: number, at: number, seq: number, end: number): void {
+    lowerCandidates(this.candidates, candidatesOf(id, this.places.fromLower), seq, end, this.sizeOf(packet, id, at));
+  }
+
   /** All before `ack` arrived: sizes of segments that were awaited pass. */
   settle(id: number, other: number, ack: number): void {
     const { table, fromLower } = this.places;
-    const { words, apart } = table;
+    const { words } = table;
     const sizes = words[other + place.SIZES] ?? 0;
     const flags = words[other + place.FLAGS] ?? 0;
     const window = words[other + place.WINDOW] ?? 0;
@@ -73,11 +87,12 @@ export class SegmentSizes {
       words[other + place.FLAGS] = flags & ~(place.AWAITED | place.AWAITED_MOST);
       return;
     }
-    const candidates = place.rareOf(table.apartOf(id), !fromLower) + place.CANDIDATES;
-    const largest = arrived(apart.words, candidates, ack);
+    const { candidates } = this;
+    const first = candidatesOf(id, !fromLower);
+    const largest = arrived(candidates, first, ack);
     if (largest === 0) return;
     words[other + place.SIZES] = (sizes & SIZE_MASK) | (Math.max(sizes >>> HALF, largest) << HALF);
-    if (isAnyAwaited(apart.words, candidates)) {
+    if (isAnyAwaited(candidates, first)) {
       words[other + place.FLAGS] = flags & ~place.AWAITED_MOST;
     } else {
       words[other + place.FLAGS] = flags & ~(place.AWAITED | place.AWAITED_MOST);

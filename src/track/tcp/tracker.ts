@@ -5,7 +5,6 @@ import { BoundedMap } from '../bounded-map.ts';
 import type { Clock } from '../clock.ts';
 import { overwriteStamp, stampOf } from '../stamp.ts';
 import { NONE } from '../table.ts';
-import { lowerCandidates } from './candidates.ts';
 import type { TcpConnection } from './connection.ts';
 import { connectionOf, type Gap } from './connection-view.ts';
 import { LatestPlaces } from './latest-places.ts';
@@ -370,7 +369,7 @@ export class TcpTracker {
     const rareAt = place.rareOf(table.apartOf(id), fromLower);
     rare[rareAt + place.RETRANSMISSIONS] = (rare[rareAt + place.RETRANSMISSIONS] ?? 0) + 1;
     const before = words[at + place.SEGMENT] ?? NO_SEGMENT;
-    lowerCandidates(rare, rareAt + place.CANDIDATES, seq, end, this.sizes.sizeOf(packet, id, at));
+    this.sizes.sendAgain(packet, id, at, seq, end);
     words[at + place.FLAGS] = (words[at + place.FLAGS] ?? 0) & ~place.AWAITED_MOST;
     words[at + place.WINDOW] = (words[at + place.WINDOW] ?? 0) | place.OUT_OF_ORDER;
     const size = this.remember(packet, id, at, seq, true);
