@@ -90,19 +90,21 @@ export class AskedFlows {
   private writeKey(packet: Packet, isSource: boolean): void {
     const { table } = this;
     const { key } = table;
-    const port = isSource ? packet.sourcePort : packet.destinationPort;
+    const isIpv4 = writeClient(key, ADDRESS, packet, isSource);
+    key[0] = (isSource ? packet.sourcePort : packet.destinationPort) | (isIpv4 ? 0 : IPV6);
     key[1] = packet.path;
-    if (packet.version === 4) key[ADDRESS] = isSource ? packet.src4 : packet.dst4;
-    else {
-      writeAddress(key, ADDRESS, packet, isSource);
-      if (key[ADDRESS] !== 0 || key[ADDRESS + 1] !== 0 || key[ADDRESS + 2] !== IPV4_MAPPED) {
-        key[0] = port | IPV6;
-        table.keyLength = IPV6_WORDS;
-        return;
-      }
-      key[ADDRESS] = key[ADDRESS + 3] ?? 0;
-    }
-    key[0] = port;
-    table.keyLength = IPV4_WORDS;
+    table.keyLength = isIpv4 ? IPV4_WORDS : IPV6_WORDS;
   }
+}
+
+/** Writes the address of the packet's source or destination into a key: one word of IPv4, four of IPv6. Whether it is of IPv4, which it is also where it came in IPv6. */
+export function writeClient(key: Int32Array, at: number, packet: Packet, isSource: boolean): boolean {
+  if (packet.version === 4) {
+    key[at] = isSource ? packet.src4 : packet.dst4;
+    return true;
+  }
+  writeAddress(key, at, packet, isSource);
+  if (key[at] !== 0 || key[at + 1] !== 0 || key[at + 2] !== IPV4_MAPPED) return false;
+  key[at] = key[at + 3] ?? 0;
+  return true;
 }

@@ -6,7 +6,7 @@ import { TFTP_PORT } from '../wire/tftp.ts';
 import { Transaction } from '../wire/transaction.ts';
 import { recogniseUdp, UdpProtocol, udpProtocolByPort, udpProtocolInfo } from '../wire/udp-protocol.ts';
 import { isWireguard } from '../wire/wireguard.ts';
-import { AskedFlows, MOST_ASKED } from './asked-flows.ts';
+import { AskedFlows, MOST_ASKED, writeClient } from './asked-flows.ts';
 import { BoundedMap } from './bounded-map.ts';
 import { isBroadcastOf, isForAll, isPerhapsForAll } from './casting.ts';
 import type { Clock } from './clock.ts';
@@ -14,7 +14,7 @@ import { COPY_SEC } from './copies.ts';
 import { addressText, FLOW_STATE, FlowTable, isSameAddress, OPENED_BY_LOWER, writeAddress } from './flows.ts';
 import { Claim } from './openvpn/claims.ts';
 import { holdsSample, keepSample, SAMPLE_WORDS, sampleLength } from './sample.ts';
-import { BRIEF_WORDS, readBrief, readStamp, STAMP_WORDS, stampedAt, writeBrief, writeStamp } from './stamp.ts';
+import { BRIEF_WORDS, readBrief, writeBrief } from './stamp.ts';
 import { NONE, Table } from './table.ts';
 import { type Totals, TotalsBook } from './totals.ts';
 import { type WrongSource, WrongSourceBook } from './wrong-sources.ts';
@@ -60,9 +60,15 @@ const PROTOCOL_SHIFT = 8;
 const PROTOCOL = 31 << PROTOCOL_SHIFT;
 
 /*
- * A transaction: key client address 4 | client port and protocol 1 | path 1 | identifier 3; own words flags 1 | asked servers 1 |
- * asked 2 x (address 4 | port 1) | latest request: stamp 8 | time of the latest answer from an asked address 2
+ * A transaction: key client port and protocol 1 | path 1 | identifier 3 | client address, one word of IPv4 and four of IPv6; own words flags and how many servers were asked 1 |
+ * asked 2 x (address 4 | port 1) | latest request: brief stamp 3, its time 2 | time of the latest answer from an asked address 2. With the table's they fill two lines
+ * of the cache.
  */
+const CLIENT_ADDRESS = 5;
+const IPV4_WORDS = CLIENT_ADDRESS + 1;
+const IPV6_WORDS = CLIENT_ADDRESS + 4;
+/** Beside port and protocol. */
+const IPV6_CLIENT = 1 << 24;
 const FLAGS = 0;
 const FROM_ANYWHERE = 1;
 const REQUEST_IN = 2;
@@ -70,12 +76,14 @@ const REQUEST_OUT = 4;
 /** The link layer does not show whether the request went to one host or to all. */
 const PERHAPS_TO_ALL = 8;
 const ANSWERED = 16;
-const ASKED_COUNT = 1;
-const ASKED = 2;
+/** How many were asked, above the flags; one more than are kept stands for all. */
+const COUNT_SHIFT = 8;
+const ASKED = 1;
 const ASKED_WORDS = 5;
 const MOST_ASKED_AT_ONCE = 2;
 const ASKED_STAMP = ASKED + MOST_ASKED_AT_ONCE * ASKED_WORDS;
-const ANSWERED_AT = ASKED_STAMP + STAMP_WORDS;
+const ASKED_AT = ASKED_STAMP + BRIEF_WORDS;
+const ANSWERED_AT = ASKED_AT + 2;
 const TRANSACTION_WORDS = ANSWERED_AT + 2;
 
 /** Of the packet's receiver it was not looked up what it asked. */
@@ -133,7 +141,14 @@ export class UdpTracker {
   constructor(clock: Clock, events: UdpEvents) {
     this.events = events;
     this.flows = new FlowTable(clock, FLOW_WORDS, MOST_FLOWS, (id) => this.leave(id));
-    this.transactions = new Table({ words: 9, own: TRANSACTION_WORDS, limit: MOST_TRANSACTIONS, idleSec: 60, clock });
+    this.transactions = new Table({
+      words: IPV6_WORDS,
+      front: IPV4_WORDS,
+      own: TRANSACTION_WORDS,
+      limit: MOST_TRANSACTIONS,
+      idleSec: 60,
+      clock,
+    });
     this.clients = new AskedFlows(clock, REQUEST_SEC * 2);
     this.totals = new TotalsBook(clock);
   }
@@ -362,8 +377,9 @@ export class UdpTracker {
     if (packet.direction === Direction.In) words[own + FLAGS] = (words[own + FLAGS] ?? 0) | REQUEST_IN;
     if (packet.direction === Direction.Out) words[own + FLAGS] = (words[own + FLAGS] ?? 0) | REQUEST_OUT;
     if (isPerhapsForAll(packet)) words[own + FLAGS] = (words[own + FLAGS] ?? 0) | PERHAPS_TO_ALL;
-    writeStamp(transactions, own + ASKED_STAMP, packet);
-    const count = words[own + ASKED_COUNT] ?? 0;
+    writeBrief(words, own + ASKED_STAMP, packet);
+    transactions.doubles[(own + ASKED_AT) >> 1] = packet.at;
+    const count = (words[own + FLAGS] ?? 0) >> COUNT_SHIFT;
     for (let i = 0; i < Math.min(count, MOST_ASKED_AT_ONCE); i++) {
       if (this.isAskedAddress(own, i, packet, false) && words[own + ASKED + i * ASKED_WORDS + 4] === packet.destinationPort) return;
     }
@@ -372,7 +388,7 @@ export class UdpTracker {
       writeAddress(words, at, packet, false);
       words[at + 4] = packet.destinationPort;
     }
-    words[own + ASKED_COUNT] = count + 1;
+    if (count <= MOST_ASKED_AT_ONCE) words[own + FLAGS] = (words[own + FLAGS] ?? 0) + (1 << COUNT_SHIFT);
     if (count > 0 && !this.wrong.isQuiet) this.wrong.withdrawAsked(flow, packet.at);
   }
 
@@ -380,10 +396,11 @@ export class UdpTracker {
     const { transaction, transactions, flows } = this;
     const { words } = transactions;
     const own = transactions.ownOf(found);
-    const count = words[own + ASKED_COUNT] ?? 0;
+    const count = (words[own + FLAGS] ?? 0) >> COUNT_SHIFT;
     // Asked of more servers than are kept, or of all: each of them may answer.
     if (count > MOST_ASKED_AT_ONCE || (words[own + FLAGS] ?? 0) & FROM_ANYWHERE) return;
-    if (packet.at - stampedAt(transactions, own + ASKED_STAMP) > transaction.withinSec) return;
+    const askedAt = transactions.doubles[(own + ASKED_AT) >> 1] ?? 0;
+    if (packet.at - askedAt > transaction.withinSec) return;
     // Another port of a server that was asked is not this fault.
     for (let i = 0; i < count; i++) {
       if (!this.isAskedAddress(own, i, packet, true)) continue;
@@ -407,17 +424,19 @@ export class UdpTracker {
     if (flags & REQUEST_IN && packet.direction === Direction.Out) wrong.atServer = true;
     if (flags & REQUEST_OUT && packet.direction === Direction.In) wrong.atClient = true;
     const strength = transaction.weak || isOtherPort ? 'weak' : 'exact';
-    this.wrong.count(wrong, packet, readStamp(transactions, own + ASKED_STAMP), strength, flows.serialOf(id));
+    this.wrong.count(wrong, packet, readBrief(words, own + ASKED_STAMP, askedAt), strength, flows.serialOf(id));
   }
 
   private writeTransaction(packet: Packet, byClient: boolean, protocol: number, id0: number, id1: number, id2: number): void {
-    const { key } = this.transactions;
-    writeAddress(key, 0, packet, byClient);
-    key[4] = ((byClient ? packet.sourcePort : packet.destinationPort) << 8) | protocol;
-    key[5] = packet.path;
-    key[6] = id0;
-    key[7] = id1;
-    key[8] = id2;
+    const { transactions } = this;
+    const { key } = transactions;
+    const isIpv4 = writeClient(key, CLIENT_ADDRESS, packet, byClient);
+    key[0] = ((byClient ? packet.sourcePort : packet.destinationPort) << 8) | protocol | (isIpv4 ? 0 : IPV6_CLIENT);
+    key[1] = packet.path;
+    key[2] = id0;
+    key[3] = id1;
+    key[4] = id2;
+    transactions.keyLength = isIpv4 ? IPV4_WORDS : IPV6_WORDS;
   }
 
   /** Whether an asked server has the packet's source address (or destination address). */
