@@ -19,7 +19,8 @@ import { NONE, Table } from './table.ts';
 import { type Totals, TotalsBook } from './totals.ts';
 import { type WrongSource, WrongSourceBook } from './wrong-sources.ts';
 
-const MOST_FLOWS = 131_072;
+/** As many as there are of TCP: with a thousand new ones a second a minute of them, when an answer comes within ten seconds or not at all. */
+const MOST_FLOWS = 65_536;
 const MOST_TRANSACTIONS = 32_768;
 const MOST_RELAYS = 1024;
 const DHCP_SERVER_PORT = 67;

@@ -16,7 +16,7 @@ const HALT = { after: 4, seconds: 6 };
 const WARM_UP_SEC = 30;
 /** A leak of this many octets a packet would be seen. */
 const LEAK_OCTETS = 4;
-/** Each second packet begins a conversation, of which 131,072 are remembered. */
+/** Each second packet begins a conversation, of which 65,536 are remembered. */
 const ENOUGH = 1_000_000;
 /** Octets a second: what measuring a process's memory adds, and what full tables take at most when they are reached during the run. */
 const NOISE = 100e3;
