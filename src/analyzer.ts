@@ -161,14 +161,14 @@ export class Analyzer {
   }
 
   /**
-   * Decodes the outermost packets of the next frames, at most `most`, into `batch`; their octets stay where they are until an input is filled. A frame with which a new
+   * Decodes the outermost packets of the next frames, at most `most` frames, into `batch`; their octets stay where they are until an input is filled. A frame with which a new
    * timeline begins is the last one: what came before it is judged by what was read by then.
-   * @returns how many there are; fewer than `most` where no more is in memory, or not yet to be read
+   * @returns how many packets there are: frames of link types that are not decoded give none
    */
   private decodeBatch(most: number): number {
     const { batch, merged, stats } = this;
     let count = 0;
-    while (count < most && this.stepsBack === undefined) {
+    for (let i = 0; i < most && this.stepsBack === undefined; i++) {
       const input = merged.next();
       const packet = batch[count];
       if (input === undefined || packet === undefined) {
@@ -179,13 +179,13 @@ export class Analyzer {
       this.keep?.(input);
       if (frame.caplen < frame.origlen) stats.truncatedPackets++;
       if (frame.timed !== true) packet.takeTime(this.decoded);
+      this.decoded = packet;
       if (decode(packet, frame) !== true) {
         stats.undecoded++;
         this.tellUnsupported(input);
         continue;
       }
       stats.decoded++;
-      this.decoded = packet;
       if (packet.timed === true) this.checkTime(packet, input);
       count++;
     }

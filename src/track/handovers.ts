@@ -102,7 +102,7 @@ export class HandoverTracker {
   /** The packet, of IP over Ethernet, will be observed soon. */
   expect(packet: Packet): void {
     const { ethernetAt, view } = packet;
-    // The interface is that of the packet before it: most captures have one.
+    // The interface is not told yet, and that of a packet before it stands there: most captures have one.
     const hop = this.hops.find(packet.interfaceId, view.getUint16(ethernetAt), view.getInt32(ethernetAt + 2));
     if (hop !== NONE) this.destinations.expect(packet, hop);
   }
