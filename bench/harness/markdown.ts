@@ -1,6 +1,7 @@
 import type { Comparison } from './compare.ts';
 import { CAPINFOS, FLUXCAP, REFERENCE } from './peers.ts';
 import type { Result } from './report.ts';
+import { spreadText } from './statistics.ts';
 import type { Judged } from './targets.ts';
 
 const CAPTURES_HEAD = [
@@ -39,7 +40,7 @@ export function markdown(result: Result): string {
 function captureRow({ capture, packets, rows }: Comparison): string[][] {
   const own = rows.find(({ name }) => name === FLUXCAP);
   if (!own || capture.includes(',')) return [];
-  const beside = (peer: string): string => figure(rows.find(({ name }) => name === peer)?.fluxcapByIt?.median);
+  const beside = (peer: string): string => spreadText(rows.find(({ name }) => name === peer)?.fluxcapByIt);
   const { wallSeconds, packetsPerSecond, megabytesPerSecond, cpuSeconds, peakMegabytes } = own;
   return [
     [
@@ -61,7 +62,7 @@ function peerTable({ capture, rows }: Comparison): string {
   const body = rows.map(({ name, wallSeconds, byTcpdump, cpuSeconds, peakMegabytes, note }) => [
     code(name),
     note ?? `${figure(wallSeconds)} s`,
-    figure(byTcpdump?.median),
+    spreadText(byTcpdump),
     `${figure(cpuSeconds)} s`,
     `${peakMegabytes?.toFixed(0) ?? '-'} MB`,
   ]);
@@ -72,7 +73,7 @@ const targetRow = ({ capture, what, most, least, measured, reached }: Judged): s
   code(capture),
   what,
   most === null ? `at least ${least}` : `at most ${most}`,
-  figure(measured.median),
+  spreadText(measured),
   reached ? 'reached' : 'missed',
 ];
 

@@ -5,7 +5,7 @@ import { hasMemoryFigures } from './measure.ts';
 import { type MemoryRun, residentAt } from './memory.ts';
 import type { Profile, SelfTime } from './profile.ts';
 import type { StartRow } from './start.ts';
-import type { Spread } from './statistics.ts';
+import { spreadText } from './statistics.ts';
 import { type Judged, MOST_PEAK_MEGABYTES } from './targets.ts';
 
 /** Everything that a run found out; `--json` prints it. */
@@ -127,8 +127,8 @@ function cells({
     fixed(wallSeconds, 3),
     fixed(packetsPerSecond && packetsPerSecond / 1e6, 2),
     fixed(megabytesPerSecond, 0),
-    spread(byTcpdump),
-    spread(fluxcapByIt),
+    spreadText(byTcpdump),
+    spreadText(fluxcapByIt),
     fixed(cpuSeconds, 2),
     fixed(peakMegabytes, 0),
     note ?? '',
@@ -137,7 +137,7 @@ function cells({
 
 function startTable(rows: readonly StartRow[]): string {
   const drawn = plainTable(['', 'ms to the first output']);
-  for (const { name, milliseconds } of rows) drawn.push([name, spread(milliseconds)]);
+  for (const { name, milliseconds } of rows) drawn.push([name, spreadText(milliseconds)]);
   return `start: a capture of ${TINY_PACKETS} packets, medians of ${rows[0]?.runs ?? 0} starts\n${drawn.toString()}`;
 }
 
@@ -148,7 +148,7 @@ function targetTable(targets: readonly Judged[]): string {
   const drawn = plainTable(['capture', 'target', 'is to be', 'measured', '']);
   for (const { capture, what, most, least, measured, reached } of targets) {
     const bound = most === null ? `>= ${least}` : `<= ${most}`;
-    drawn.push([capture, what, bound, spread(measured), reached ? 'reached' : 'missed']);
+    drawn.push([capture, what, bound, spreadText(measured), reached ? 'reached' : 'missed']);
   }
   return `Targets\n${drawn.toString()}`;
 }
@@ -157,12 +157,3 @@ const plainTable = (head: string[]): Table.Table =>
   new Table({ head, style: { head: [], border: [] }, colAligns: head.map((_, i) => (i === 0 ? 'left' : 'right')) });
 
 const fixed = (value: number | null, digits: number): string => (value === null ? '-' : value.toFixed(digits));
-
-/** `1.23 (1.20-1.31)`; the median alone where there is nothing else. Three digits: no machine repeats more. */
-function spread(value: Spread | null): string {
-  if (!value) return '-';
-  const { median, low, high } = value;
-  const digits = median < 10 ? 2 : median < 100 ? 1 : 0;
-  const range = low === high ? '' : ` (${low.toFixed(digits)}-${high.toFixed(digits)})`;
-  return `${median.toFixed(digits)}${range}`;
-}

@@ -14,6 +14,15 @@ export function spreadOf(values: readonly (number | null)[]): Spread | null {
 
 export const median = (values: readonly (number | null)[]): number | null => spreadOf(values)?.median ?? null;
 
+/** `1.23 (1.20-1.31)`; the median alone where there is nothing else. Three digits: no machine repeats more. */
+export function spreadText(value: Spread | null | undefined): string {
+  if (!value) return '-';
+  const { median, low, high } = value;
+  const digits = median < 10 ? 2 : median < 100 ? 1 : 0;
+  const range = low === high ? '' : ` (${low.toFixed(digits)}-${high.toFixed(digits)})`;
+  return `${median.toFixed(digits)}${range}`;
+}
+
 /** Between two values it goes straight from one to the other. */
 function quantile(sorted: readonly number[], part: number): number {
   const place = (sorted.length - 1) * part;
