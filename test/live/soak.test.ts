@@ -81,9 +81,8 @@ describe.skipIf(why !== undefined)(`fluxcap live for a minute under load${why ==
     expect(ids.filter((id) => id.startsWith('arp-flux:'))).toHaveLength(ADDRESSES);
     expect(ids).toHaveLength(CLIENTS + ADDRESSES);
     expect(findings.filter(({ news, ended }) => news !== 1 || ended !== 0)).toEqual([]);
-    // After ten seconds, twenty more, forty more; and at the end. Of some a busy machine may have dropped all packets that came later.
-    expect(findings.filter(({ updates }) => updates > 5)).toEqual([]);
-    expect(findings.filter(({ updates }) => updates > 0).length).toBeGreaterThan((CLIENTS + ADDRESSES) / 2);
+    // After ten seconds, twenty more, forty more; and at the end.
+    expect(findings.filter(({ updates }) => updates < 1 || updates > 5)).toEqual([]);
     // A disk that is slow lets packets leave the memory before they are written, which is said.
     const written = evidenceFiles.map((name) => name.slice(name.indexOf('-') + 1));
     expect(new Set(written).size).toBe(written.length);
