@@ -2,7 +2,7 @@ import type { Mac } from '../net/mac.ts';
 import { IPV6_DESTINATION, IPV6_SOURCE, type Packet } from '../wire/packet.ts';
 import { addressText } from './flows.ts';
 import { BRIEF_WORDS, readBrief, type Stamp, writeBrief } from './stamp.ts';
-import { NONE } from './table.ts';
+import { alignedWords, asDoubles, type Memory, NONE } from './table.ts';
 
 /** Most entries; they do not age. */
 const LIMIT = 16_384;
@@ -66,17 +66,8 @@ const ROW = ROW_KEY + IPV6_WORDS;
 /** So many packets are counted together. */
 const ROWS = 32;
 
-/** Memory of this size begins 16 octets behind a page, so that with these the entries begin where lines do. */
-const IN_FRONT = 48;
-
 const IPV4_MAPPED = 0xffff;
 const ADDRESS = new Int32Array(4);
-
-/** Words, and the same memory as doubles. */
-interface Memory {
-  words: Int32Array;
-  doubles: Float64Array;
-}
 
 /**
  * Which card sends packets from whom to whom, by protocol and ports, and to which MAC; of what may be most packets of a capture. Bounded: who had no packet since its
@@ -387,7 +378,7 @@ function copyWords(from: Int32Array, at: number, to: Int32Array, start: number, 
   for (let i = 0; i < count; i++) to[start + i] = from[at + i] ?? 0;
 }
 
-function memoryOf(count: number, words: number): Memory {
-  const memory = new ArrayBuffer(IN_FRONT + count * words * Int32Array.BYTES_PER_ELEMENT);
-  return { words: new Int32Array(memory, IN_FRONT), doubles: new Float64Array(memory, IN_FRONT) };
+function memoryOf(count: number, size: number): Memory {
+  const words = alignedWords(count * size);
+  return { words, doubles: asDoubles(words) };
 }

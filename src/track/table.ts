@@ -70,7 +70,7 @@ const NO_DOUBLES = new Float64Array(0);
 const IN_FRONT = 48;
 
 /** Words of entries, and the same memory as doubles: words 2n and 2n + 1 are double n. */
-interface Memory {
+export interface Memory {
   words: Int32Array;
   doubles: Float64Array;
 }
@@ -463,9 +463,13 @@ export class Table {
 }
 
 function enlarged(words: Int32Array, length: number): Int32Array {
-  const larger = new Int32Array(new ArrayBuffer(IN_FRONT + length * Int32Array.BYTES_PER_ELEMENT), IN_FRONT, length);
+  const larger = alignedWords(length);
   larger.set(words);
   return larger;
 }
 
-const asDoubles = (words: Int32Array): Float64Array => new Float64Array(words.buffer, words.byteOffset, words.length >> 1);
+/** Words of which the first begins where a line of cache does, if there are many. */
+export const alignedWords = (length: number): Int32Array =>
+  new Int32Array(new ArrayBuffer(IN_FRONT + length * Int32Array.BYTES_PER_ELEMENT), IN_FRONT, length);
+
+export const asDoubles = (words: Int32Array): Float64Array => new Float64Array(words.buffer, words.byteOffset, words.length >> 1);
