@@ -136,7 +136,8 @@ export class Table {
   private sought = 0;
 
   constructor({ words, front = words, own = 0, apart = 0, limit, idleSec, clock, leave }: TableOptions) {
-    this.limit = 2 ** Math.ceil(Math.log2(limit));
+    // As a small integer: a power is a double to V8, and with it the first of the fields that take it over.
+    this.limit = (2 ** Math.ceil(Math.log2(limit))) | 0;
     this.idMask = 2 * this.limit - 1;
     this.distanceShift = 32 - Math.clz32(this.idMask);
     this.hashMask = ~(this.idMask | (FAR << this.distanceShift));
