@@ -5,10 +5,24 @@ import { StreamSource } from './stream.ts';
 import { UnpackThreads } from './unpack-threads.ts';
 import { ZstdProgram } from './zstd-program.ts';
 
-/** Large enough that the hand-over costs little (docs/performance.md). */
-const UNPACKED_CHUNK = 1 << 20;
 const SMALLEST_PIECE = 64;
 const LARGEST_PIECE = 1 << 18;
+
+/** How Node's unpackers are made. */
+interface Room {
+  /** Octets of memory into which they unpack; what does not fit any more comes as a piece of its own. */
+  chunkSize: number;
+  /** Octets of input that may wait for their turn. */
+  writableHighWaterMark: number;
+}
+
+/**
+ * While one piece is analysed the next one is unpacked, and then the thread that analyses must be asked for another: after one that came out small, for want of
+ * room, it would wait. So there is room for many pieces, and some wait already (docs/performance.md).
+ */
+const AMPLE: Room = { chunkSize: 1 << 22, writableHighWaterMark: 1 << 20 };
+/** For who wants no more than the first frames of a file. */
+const SCARCE: Room = { chunkSize: 1 << 16, writableHighWaterMark: 1 << 14 };
 
 /** The end of the input comes in small pieces again, its checksum alone: where that is wrong, or garbage follows, everything before is delivered. */
 const TAIL = 1024;
@@ -63,20 +77,20 @@ function through(packed: ByteSource, unpacker: Transform): ByteSource {
   return new UnpackedSource(packed, new StreamSource(source.pipe(unpacker)));
 }
 
-type CreateZstdDecompress = (options: { chunkSize: number }) => Transform;
-async function zstd(packed: ByteSource): Promise<ByteSource> {
-  const { createZstdDecompress } = (await import('node:zlib')) as unknown as { createZstdDecompress: CreateZstdDecompress };
-  return through(packed, createZstdDecompress({ chunkSize: UNPACKED_CHUNK }));
-}
+type CreateZstdDecompress = (room: Room) => Transform;
 
 /** Node's own unpackers, which work in threads of their own: zstd from 22.15 on. zlib is loaded for what is packed only. */
-const NATIVE: { gzip: Unpacker; zstd?: Unpacker } = {
-  gzip: async (packed) => through(packed, (await import('node:zlib')).createGunzip({ chunkSize: UNPACKED_CHUNK })),
-  ...('zstd' in process.versions ? { zstd } : {}),
-};
+function native(room: Room): { gzip: Unpacker; zstd?: Unpacker } {
+  const gzip: Unpacker = async (packed) => through(packed, (await import('node:zlib')).createGunzip(room));
+  const zstd: Unpacker = async (packed) => {
+    const { createZstdDecompress } = (await import('node:zlib')) as unknown as { createZstdDecompress: CreateZstdDecompress };
+    return through(packed, createZstdDecompress(room));
+  };
+  return 'zstd' in process.versions ? { gzip, zstd } : { gzip };
+}
 
 /** Those that begin to unpack at once, for who reads little. */
-export const promptUnpackers: Unpackers = { ...portableUnpackers, ...NATIVE };
+export const promptUnpackers: Unpackers = { ...portableUnpackers, ...native(SCARCE) };
 
 /** What Node does not unpack itself a program does, or threads do, so that large files are unpacked while their packets are analysed. */
 export function nodeUnpackers(threads = new UnpackThreads(), program = new ZstdProgram()): Unpackers {
@@ -84,6 +98,6 @@ export function nodeUnpackers(threads = new UnpackThreads(), program = new ZstdP
   return {
     zstd: (packed) => program.unpack(packed) ?? threads.unpack(packed, 'zstd') ?? portableZstd(packed),
     lz4: (packed) => threads.unpack(packed, 'lz4') ?? lz4(packed),
-    ...NATIVE,
+    ...native(AMPLE),
   };
 }
