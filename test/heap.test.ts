@@ -17,6 +17,16 @@ function probe(kind: string, packets: number): { samples: Sample[]; decoded: num
 
 const MEGABYTE = 1e6;
 
+/** Functions of tables that were compiled for objects which look otherwise by now, in an analysis of `packets` frames of all kinds. */
+function thrownAway(packets: number): string[] {
+  const args = ['--expose-gc', '--trace-deopt', '--import', 'tsx', join(root, 'test/tools/heap-probe.ts'), 'mixed', String(packets)];
+  const said = execFileSync(process.execPath, args, { cwd: root, encoding: 'utf8', maxBuffer: 64 * MEGABYTE });
+  const functions = said.matchAll(/reason: wrong map\).*<JSFunction (\w+) /g);
+  return [...functions]
+    .map(([, name]) => name ?? '')
+    .filter((name) => ['hash', 'lookUp', 'isKeyOf', 'find', 'touch', 'insert'].includes(name));
+}
+
 describe('memory', () => {
   it('is not allocated for an ordinary packet: two million frames leave the heap flat', { timeout: 180_000 }, () => {
     const { samples, decoded } = probe('small', 2_000_000);
@@ -38,5 +48,11 @@ describe('memory', () => {
     for (const { heapUsed } of during) expect(heapUsed - (before?.heapUsed ?? 0)).toBeLessThan(12 * MEGABYTE);
     // At the end everything is judged and let go.
     expect((samples.at(-1)?.heapUsed ?? 0) - (before?.heapUsed ?? 0)).toBeLessThan(1.5 * MEGABYTE);
+  });
+
+  it('is laid out once: no field of a table becomes of another kind, for which all of its code would be compiled anew', {
+    timeout: 60_000,
+  }, () => {
+    expect(thrownAway(300_000)).toEqual([]);
   });
 });
