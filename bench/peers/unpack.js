@@ -1,7 +1,7 @@
 /** Unpacks a file with the library that fluxcap unpacks it with (src/capture/unpack.ts, src/capture/node/unpackers.ts), and does nothing with it. */
 import { createReadStream } from 'node:fs';
 import process from 'node:process';
-import * as zlib from 'node:zlib';
+import { createGunzip } from 'node:zlib';
 import { Decompress } from 'fzstd';
 
 const CHUNK = 1 << 20;
@@ -9,9 +9,8 @@ const path = process.argv[2];
 let octets = 0;
 
 const packed = createReadStream(path, { highWaterMark: CHUNK });
-// Node.js has zstd from 22.15 on.
-const unpacker = path.endsWith('.gz') ? zlib.createGunzip({ chunkSize: CHUNK }) : zlib.createZstdDecompress?.({ chunkSize: CHUNK });
-if (unpacker) {
+if (path.endsWith('.gz')) {
+  const unpacker = createGunzip({ chunkSize: CHUNK });
   packed.pipe(unpacker);
   for await (const piece of unpacker) octets += piece.length;
 } else {

@@ -1,6 +1,7 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Analysis, type AnalysisOptions, analyzeSources } from '../../src/analysis.ts';
 import { CaptureInput } from '../../src/capture/input.ts';
@@ -89,6 +90,22 @@ describe.each<[string, Packer | undefined]>([
     expect(alone.inputs[0]?.packets).toBeGreaterThan(what === 'whole' ? FRAMES - 1 : 0);
     expect(textOf(await analysisOf([path], threadsOf(1)))).toBe(textOf(alone));
     if (name === 'zstd') expect(textOf(await analysisOf([path], threadsOf(0), {}, new ZstdProgram('zstd', 0)))).toBe(textOf(alone));
+  });
+});
+
+describe.each<[string, Packer | undefined]>([
+  ['gzip', (octets) => new Uint8Array(gzipSync(octets))],
+  ['zstd', zstd],
+  ['lz4', lz4],
+])('%s in several frames, as pzstd, pigz and cat make them', (name, pack) => {
+  it.skipIf(!pack)('is unpacked to its end, and a frame that is to be skipped is skipped', async () => {
+    const skipped = name === 'gzip' ? [] : [Uint8Array.of(0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0, 1, 2, 3, 4)];
+    const parts = [LONG.subarray(0, 1_000_003), LONG.subarray(1_000_003, 3_000_001), LONG.subarray(3_000_001)];
+    const path = written(`${name}, several frames`, concatenated(parts.flatMap((part) => [pack?.(part) ?? part, ...skipped])));
+    for (const [threads, zstdProgram] of [[0], [1], [0, new ZstdProgram('zstd', 0)]] as const) {
+      const { inputs } = await analysisOf([path], threadsOf(threads), {}, zstdProgram);
+      expect(inputs.map(({ packets, problems }) => ({ packets, problems: problems.list }))).toEqual([{ packets: FRAMES, problems: [] }]);
+    }
   });
 });
 

@@ -8,7 +8,7 @@ import { ZstdProgram } from './zstd-program.ts';
 const SMALLEST_PIECE = 64;
 const LARGEST_PIECE = 1 << 18;
 
-/** How Node's unpackers are made. */
+/** How zlib is to work. */
 interface Room {
   /** Octets of memory into which they unpack; what does not fit any more comes as a piece of its own. */
   chunkSize: number;
@@ -77,27 +77,24 @@ function through(packed: ByteSource, unpacker: Transform): ByteSource {
   return new UnpackedSource(packed, new StreamSource(source.pipe(unpacker)));
 }
 
-type CreateZstdDecompress = (room: Room) => Transform;
-
-/** Node's own unpackers, which work in threads of their own: zstd from 22.15 on. zlib is loaded for what is packed only. */
-function native(room: Room): { gzip: Unpacker; zstd?: Unpacker } {
-  const gzip: Unpacker = async (packed) => through(packed, (await import('node:zlib')).createGunzip(room));
-  const zstd: Unpacker = async (packed) => {
-    const { createZstdDecompress } = (await import('node:zlib')) as unknown as { createZstdDecompress: CreateZstdDecompress };
-    return through(packed, createZstdDecompress(room));
-  };
-  return 'zstd' in process.versions ? { gzip, zstd } : { gzip };
-}
+/** Node's own unpacker, whose work is done in a thread of its own. zlib is loaded for what is packed only. */
+const gzip =
+  (room: Room): Unpacker =>
+  async (packed) =>
+    through(packed, (await import('node:zlib')).createGunzip(room));
 
 /** Those that begin to unpack at once, for who reads little. */
-export const promptUnpackers: Unpackers = { ...portableUnpackers, ...native(SCARCE) };
+export const promptUnpackers: Unpackers = { ...portableUnpackers, gzip: gzip(SCARCE) };
 
-/** What Node does not unpack itself a program does, or threads do, so that large files are unpacked while their packets are analysed. */
+/**
+ * What Node does not unpack itself a program does, or threads do, so that large files are unpacked while their packets are analysed. Node's own zstd (22.15 and
+ * newer) gives the first frame of a file only and says nothing of the others, and that of 22 nothing of a file that is cut off.
+ */
 export function nodeUnpackers(threads = new UnpackThreads(), program = new ZstdProgram()): Unpackers {
   const { zstd: portableZstd, lz4 } = portableUnpackers;
   return {
     zstd: (packed) => program.unpack(packed) ?? threads.unpack(packed, 'zstd') ?? portableZstd(packed),
     lz4: (packed) => threads.unpack(packed, 'lz4') ?? lz4(packed),
-    ...native(AMPLE),
+    gzip: gzip(AMPLE),
   };
 }
