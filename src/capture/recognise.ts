@@ -18,6 +18,10 @@ const COMPRESSIONS: readonly [signature: string, compression: Compression][] = [
   ['04224d18', 'lz4'],
 ];
 
+/** The lowest four bits may be anything. Behind it stands the length of what follows; both are little-endian. */
+const SKIPPED_MAGIC = 0x184d2a50;
+const SKIPPED_HEADER = 8;
+
 const UNSUPPORTED_COMPRESSIONS: readonly [signature: string, name: string, command: string][] = [
   ['fd377a585a00', 'xz', 'xz -dc'],
   ['425a68', 'bzip2', 'bzip2 -dc'],
@@ -51,7 +55,10 @@ export function recognise(octets: Uint8Array, whole: boolean): Recognised {
     message: `not a capture file: it looks like ${looksLike}`,
   });
   if (octets.length === 0) return { is: 'not-a-capture', message: 'not a capture file: it is empty' };
-  const compressed = COMPRESSIONS.find(([signature]) => startsWith(octets, signature));
+  const first = behindSkippedFrames(octets);
+  // It says no more than that it is one of two: zstd, whose programs write such frames.
+  if (first.length === 0) return { is: 'compressed', compression: 'zstd' };
+  const compressed = COMPRESSIONS.find(([signature]) => startsWith(first, signature));
   if (compressed) return { is: 'compressed', compression: compressed[1] };
   const unsupported = UNSUPPORTED_COMPRESSIONS.find(([signature]) => startsWith(octets, signature));
   if (unsupported) {
@@ -80,6 +87,18 @@ export function recognise(octets: Uint8Array, whole: boolean): Recognised {
   if (text?.startsWith(GIT_LFS)) return notACapture('a Git LFS pointer; fetch the file itself with git lfs pull');
   if (text !== undefined) return notACapture(nameOfText(text));
   return notACapture(`unknown binary data, beginning with ${hexOf(octets.subarray(0, 8))}`);
+}
+
+/**
+ * Files of zstd and lz4 may begin with frames that whoever unpacks them skips (RFC 8878 section 3.1.2; pzstd writes one before each frame): what is behind
+ * them, empty where the octets end inside of one.
+ */
+function behindSkippedFrames(octets: Uint8Array): Uint8Array {
+  const view = new DataView(octets.buffer, octets.byteOffset, octets.length);
+  let at = 0;
+  while (at + SKIPPED_HEADER <= octets.length && (view.getUint32(at, true) & ~0xf) === SKIPPED_MAGIC)
+    at += SKIPPED_HEADER + view.getUint32(at + 4, true);
+  return octets.subarray(at);
 }
 
 const hexOf = (octets: Uint8Array): string => Array.from(octets, (octet) => octet.toString(16).padStart(2, '0')).join(' ');

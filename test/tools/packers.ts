@@ -9,5 +9,6 @@ function packer(program: string, ...args: string[]): Packer | undefined {
 }
 
 export const zstd = packer('zstd', '-q');
+export const pzstd = packer('pzstd', '-q', '-p', '2');
 export const lz4 = packer('lz4', '-q');
 export const lz4Linked = packer('lz4', '-q', '-BD', '-B4', '-BX');
