@@ -21,6 +21,8 @@ const MEGABYTE = 1e6;
 function thrownAway(packets: number): string[] {
   const args = ['--expose-gc', '--trace-deopt', '--import', 'tsx', join(root, 'test/tools/heap-probe.ts'), 'mixed', String(packets)];
   const said = execFileSync(process.execPath, args, { cwd: root, encoding: 'utf8', maxBuffer: 64 * MEGABYTE });
+  // Code that met what it had not met before is thrown away in every run.
+  expect(said).toContain('[bailout (kind: deopt-eager');
   const functions = said.matchAll(/reason: wrong map\).*<JSFunction (\w+) /g);
   return [...functions]
     .map(([, name]) => name ?? '')

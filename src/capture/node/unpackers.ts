@@ -10,7 +10,7 @@ const LARGEST_PIECE = 1 << 18;
 
 /** How zlib is to work. */
 interface Room {
-  /** Octets of memory into which they unpack; what does not fit any more comes as a piece of its own. */
+  /** Octets of memory into which it unpacks; what does not fit any more comes as a piece of its own. */
   chunkSize: number;
   /** Octets of input that may wait for their turn. */
   writableHighWaterMark: number;
