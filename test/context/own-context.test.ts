@@ -41,6 +41,7 @@ describe('the context of a live run', () => {
         (answers[asked++] ?? (async () => ({ ...machine('gateway', '192.0.2.2'), time: `2026-01-01T00:00:${10 + (asked % 50)}Z` })))(),
       others: [],
       refreshMs: 1,
+      now: () => asked,
     });
     expect(own.context.ownerOfAddress('192.0.2.1')?.host.name).toBe('gateway');
     await until('the new address', () => own.context.ownerOfAddress('192.0.2.2') !== undefined);
@@ -59,6 +60,29 @@ describe('the context of a live run', () => {
     const at = asked;
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(asked).toBeLessThanOrEqual(at + 1);
+  });
+
+  it('is what was asked last, though an older question is answered later', async () => {
+    const answers: ((document: HostDocument) => void)[] = [];
+    let second = 0;
+    const opening = OwnContext.open({
+      collect: () => new Promise((resolve) => answers.push(resolve)),
+      others: [],
+      refreshMs: 1,
+      now: () => ++second,
+    });
+    answers[0]?.(machine('gateway', '192.0.2.1'));
+    const own = await opening;
+    await until('the timer asks', () => answers.length === 2);
+    const last = own.again();
+    answers[2]?.(machine('gateway', '192.0.2.3'));
+    await last;
+    expect(own.context.readAt).toBe(3);
+    answers[1]?.(machine('gateway', '192.0.2.2'));
+    await new Promise((resolve) => setImmediate(resolve));
+    own.close();
+    expect(own.context.ownerOfAddress('192.0.2.3')).toBeDefined();
+    expect(own.context.readAt).toBe(3);
   });
 
   it('is not asked of this machine where another one captures', async () => {

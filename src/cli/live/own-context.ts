@@ -15,6 +15,8 @@ export interface OwnContextOptions {
   /** What files say of other machines. */
   others: readonly Host[];
   refreshMs?: number;
+  /** The time, in seconds since 1970. */
+  now?: () => number;
 }
 
 /** The context of a live run: this machine, asked again and again, and other hosts, of which files tell. */
@@ -26,6 +28,9 @@ export class OwnContext {
   /** What it said; of what it was not asked again, the first answer. */
   private all: HostDocument | undefined;
   private isClosed = false;
+  /** How often it was asked, and which of these questions was the last to be answered. */
+  private questions = 0;
+  private answered = 0;
 
   /** Comes back when this machine has answered for the first time. */
   static async open(options: OwnContextOptions): Promise<OwnContext> {
@@ -51,12 +56,15 @@ export class OwnContext {
   }
 
   private async refresh(): Promise<void> {
-    const { collect, others, refreshMs = REFRESH_MS } = this.options;
+    const { collect, others, refreshMs = REFRESH_MS, now = () => Date.now() / 1000 } = this.options;
     if (!collect) return;
-    const at = Date.now() / 1000;
+    const at = now();
+    const question = ++this.questions;
     try {
       const document = await collect({ isBrief: this.all !== undefined });
-      if (this.isClosed) return;
+      // Asked before what was answered already, it is no news.
+      if (this.isClosed || question < this.answered) return;
+      this.answered = question;
       this.replace(document, others);
       this.context.readAt = at;
     } finally {
