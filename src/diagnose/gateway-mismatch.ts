@@ -99,18 +99,19 @@ function judgeGateways(knowledge: Knowledge): Draft<GatewayMismatchDetails>[][] 
   const told: Told[] = [];
   const isKnown = (from: Mac): boolean =>
     expectVia.length > 0 || context.ownerOfMac(from) !== undefined || book.speakersAt(from).length > 0;
-  // Routes are judged as they stood at the first packet: what BGP says later changes nothing.
+  // Routes are judged as they stood at the first packet, of BGP at the first one since it told of the destination: what it says later changes nothing.
   gateways.judge(neighbourhood.news + context.version, isKnown, (sent) => {
     const isSaid = expectedVia(expectVia, sent.destination).length > 0;
     const mismatched = isSaid || !context.ownerOfMac(sent.from)?.host.routes ? compareToTold(sent, book, knowledge) : undefined;
     if (mismatched === 'right') return isSaid ? RIGHT : 'unknown';
+    if (mismatched === 'early') return 'open';
     if (mismatched) told.push(mismatched);
-    if (mismatched || isSaid) return mismatched ? 'wrong' : 'unknown';
+    if (mismatched || isSaid) return mismatched ? 'open' : 'unknown';
     const verdict = compare(sent, book, knowledge);
     if (verdict === RIGHT) return RIGHT;
     if (verdict) found.push(verdict);
     // A redirect that is younger than the frames may tell of those that follow.
-    return verdict || gateways.redirectFor(sent.source, sent.destination) ? 'wrong' : 'unknown';
+    return verdict || gateways.redirectFor(sent.source, sent.destination) ? 'open' : 'unknown';
   });
   const byWay = new Map<string, Mismatch[]>();
   for (const mismatch of found.sort((a, b) => compareStamps(a.first, b.first))) {

@@ -32,6 +32,8 @@ export interface Told {
   confidence: Confidence;
 }
 
+/** A router needs a moment until its packets take a way that it has just been told. */
+const SETTLED_SEC = 1;
 /** So many destinations are told one by one that take the same wrong way. */
 const MOST_TOLD = 16;
 
@@ -42,8 +44,8 @@ interface Expected {
   best: BestPath | undefined;
 }
 
-/** What is wrong with where these frames go, by what was said; undefined where nothing was, or it cannot be told (yet). */
-export function compareToTold(sent: Sent, book: Addresses, knowledge: Knowledge): Told | 'right' | undefined {
+/** What is wrong with where these frames go, by what was said; undefined where nothing was, or it cannot be told (yet), `early` where frames that follow may tell. */
+export function compareToTold(sent: Sent, book: Addresses, knowledge: Knowledge): Told | 'right' | 'early' | undefined {
   const { gateways, ownMacs, context } = knowledge;
   // What others send is their own affair, where it is known which frames are the capturing host's.
   if (ownMacs.list.length > 0 && !ownMacs.has(sent.from)) return 'right';
@@ -61,6 +63,7 @@ export function compareToTold(sent: Sent, book: Addresses, knowledge: Knowledge)
   const others = gateways.sentElsewhere(sent, true);
   if (others.some(({ to }) => nextHops.some((ip) => book.mayBe(to, ip)))) return undefined;
   const other = book.addressOf(sent.to, sent.from);
+  if (best && sent.last.at - best.since.at < SETTLED_SEC) return 'early';
   const redirect = gateways.redirectFor(sent.source, sent.destination);
   const isWitnessed = known.witness.claim !== undefined && other?.witness.claim !== undefined;
   let confidence: Confidence = isWitnessed && from === 'option' ? 'certain' : 'likely';

@@ -32,15 +32,16 @@ export class Cards {
     }
   }
 
-  /** Gives the MAC at `at` of `view` a number, unless it has one or all are given. */
-  addAt(view: DataView, at: number): void {
-    if (this.find(view, at) === NONE) this.add(readMac(view, at));
+  /** The number of the MAC at `at` of `view`, which it is given where it has none; NONE where all are given. */
+  addAt(view: DataView, at: number): number {
+    const known = this.find(view, at);
+    return known === NONE ? this.add(readMac(view, at)) : known;
   }
 
-  add(mac: Mac): void {
-    const card = this.macs.length;
-    if (card === MOST_CARDS || this.macs.includes(mac)) return;
-    this.macs.push(mac);
+  add(mac: Mac): number {
+    const known = this.macs.indexOf(mac);
+    if (known >= 0 || this.macs.length === MOST_CARDS) return known;
+    const card = this.macs.push(mac) - 1;
     const high = Math.floor(mac / 2 ** 32);
     const low = mac | 0;
     this.high[card] = high;
@@ -48,6 +49,7 @@ export class Cards {
     let place = this.placeOf(high, low);
     while (this.places[place] !== 0) place = (place + 1) % PLACES;
     this.places[place] = card + 1;
+    return card;
   }
 
   of(card: number): Mac {

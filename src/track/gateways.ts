@@ -6,11 +6,11 @@ import type { Mac } from '../net/mac.ts';
 import { IcmpType, Icmpv6Type, QuotedPacket } from '../wire/icmp.ts';
 import { IPV6_DESTINATION, IpProtocol, type Packet } from '../wire/packet.ts';
 import { BoundedMap } from './bounded-map.ts';
-import { Cards } from './cards.ts';
+import { Cards, MOST_CARDS } from './cards.ts';
 import { writeAddress } from './flows.ts';
 import { Sendings } from './sendings.ts';
 import { type Stamp, stampOf } from './stamp.ts';
-import { NONE } from './table.ts';
+import { ToldPrefixes } from './told-prefixes.ts';
 
 const MOST_REDIRECTS = 1024;
 const MOST_REFUSALS = 1024;
@@ -60,7 +60,8 @@ interface Expected {
 
 /**
  * To which MACs hosts send what is for whom: hosts of the context, where it has routes to compare it with; whoever sends to addresses of which the
- * user says how they are reached; speakers of BGP. Only on Ethernet: it alone shows where frames go. Costs nothing without.
+ * user says how they are reached; speakers of BGP, what is for addresses that some route of BGP told of by then. Only on Ethernet: it alone shows where frames go. Costs nothing
+ * without.
  */
 export class GatewayTracker {
   private readonly redirects = new BoundedMap<string, Redirect>(MOST_REDIRECTS);
@@ -73,6 +74,10 @@ export class GatewayTracker {
   private readonly sendings = new Sendings();
   /** Cards of the hosts. */
   private readonly cards = new Cards();
+  /** By card: 1 where all that it sends is followed, for there are routes, or the user's word, to compare it with; else there is BGP alone. */
+  private readonly isFollowed = new Uint8Array(MOST_CARDS);
+  /** Of which BGP told. */
+  private readonly told = new ToldPrefixes();
   isActive: boolean;
   /** Some host's rules look at ports. */
   private looksAtPorts = false;
@@ -96,7 +101,7 @@ export class GatewayTracker {
   /** Hosts say what they say anew. What was sent by routes that changed since is not looked at any more. */
   watch({ hosts }: Context): void {
     const routed = hosts.filter(({ routes }) => routes?.some(({ nextHops }) => nextHops.some(({ gateway }) => gateway !== null)));
-    for (const { links } of routed) for (const { mac, type } of links) if (mac > 0 && type !== 'loopback') this.cards.add(mac);
+    for (const { links } of routed) for (const { mac, type } of links) if (mac > 0 && type !== 'loopback') this.follow(this.cards.add(mac));
     if (this.cards.size === 0) return;
     this.isActive = true;
     this.looksAtPorts = routed.some(({ rules }) => rules?.some(({ sourcePorts, destinationPorts }) => sourcePorts ?? destinationPorts));
@@ -105,8 +110,13 @@ export class GatewayTracker {
     this.routing = routing;
   }
 
+  /** A route of BGP, by its prefix: where what is for it is sent is followed from now on. */
+  tell(prefix: string): void {
+    this.told.add(prefix);
+  }
+
   /** A packet of BGP: who speaks it is told where to send. */
-  follow({ ethernetAt, view }: Packet): void {
+  spoken({ ethernetAt, view }: Packet): void {
     if (ethernetAt < 0) return;
     this.isActive = true;
     this.cards.addAt(view, ethernetAt + SOURCE_MAC);
@@ -129,7 +139,10 @@ export class GatewayTracker {
     )
       this.redirect(packet);
     let card = this.cards.find(view, ethernetAt + SOURCE_MAC);
-    if (card < 0 && this.expected.length > 0) card = this.expectedCard(packet);
+    if (card < 0 || this.isFollowed[card] !== 1) {
+      if (this.expected.length > 0 && this.isExpected(packet)) card = this.followedCard(packet);
+      else if (card < 0 || !this.told.holds(packet)) return;
+    }
     if (card < 0 || (view.getUint8(ethernetAt) & 1) === 1 || isToGroup(packet)) return;
     if (this.looksAtPorts === true && transport === 0) return;
     this.sendings.take(
@@ -140,12 +153,12 @@ export class GatewayTracker {
   }
 
   /**
-   * Has everything judged that was sent, the oldest first. What went right is not asked for again, and what cannot be told not until something is
-   * new.
+   * Has everything judged that was sent, the oldest first. What went right is not asked for again, what cannot be told not until something is
+   * new, and what is open each time.
    * @param news changes whenever something is known that was not before
    * @param isKnown whether anything is known of where a card is to send: of what others sent nothing can be told
    */
-  judge(news: number, isKnown: (from: Mac) => boolean, verdictOf: (sent: Sent) => 'right' | 'wrong' | 'unknown'): void {
+  judge(news: number, isKnown: (from: Mac) => boolean, verdictOf: (sent: Sent) => 'right' | 'open' | 'unknown'): void {
     const { sendings, cards } = this;
     const known: boolean[] = [];
     // Bit 0 stands for right.
@@ -206,18 +219,27 @@ export class GatewayTracker {
     this.sendings.clear();
     this.redirects.clear();
     this.refusals.clear();
+    this.told.clear();
   }
 
-  /** The sender of a packet to an expected destination becomes a card that is followed. */
-  private expectedCard(packet: Packet): number {
+  /** Whether the user says by which next hop the packet goes. */
+  private isExpected(packet: Packet): boolean {
     writeAddress(DESTINATION_WORDS, 0, packet, false);
-    const isExpected = this.expected.some(({ words, mask }) => {
+    return this.expected.some(({ words, mask }) => {
       for (let i = 0; i < 4; i++) if (((DESTINATION_WORDS[i] ?? 0) & (mask[i] ?? 0)) !== words[i]) return false;
       return true;
     });
-    if (!isExpected) return NONE;
-    this.cards.addAt(packet.view, packet.ethernetAt + SOURCE_MAC);
-    return this.cards.find(packet.view, packet.ethernetAt + SOURCE_MAC);
+  }
+
+  /** The sender of a packet to an expected destination becomes a card that is followed. */
+  private followedCard({ view, ethernetAt }: Packet): number {
+    const card = this.cards.addAt(view, ethernetAt + SOURCE_MAC);
+    this.follow(card);
+    return card;
+  }
+
+  private follow(card: number): void {
+    if (card >= 0) this.isFollowed[card] = 1;
   }
 
   private redirect(packet: Packet): void {

@@ -204,6 +204,7 @@ export class Trackers {
           () => ({ session: make() }),
           (record) => !('session' in record),
         ),
+      told: (prefix) => this.gateways.tell(prefix),
       route: (make) => records.add('bgp', () => ({ route: make() })),
       best: (make) => records.add('bgp', () => ({ best: make() })),
     });
@@ -480,7 +481,7 @@ export class Trackers {
   private observeBgp(packet: Packet): void {
     this.bgp.observe(packet);
     this.answers.follow(packet);
-    if (packet.depth === 0) this.gateways.follow(packet);
+    if (packet.depth === 0) this.gateways.spoken(packet);
     if (packet.depth > 0 && !this.isWhole) this.tunnelEnds.observe(packet);
   }
 

@@ -456,6 +456,29 @@ export const scenarios: Scenario[] = [
       expect: [mismatch(FAR, { confidence: 'possible', details: { expectedFrom: 'bgp', host: HOST.ip, interface: null } })],
     };
   }),
+  incident(KIND, 'BGP names the gateway while frames are sent', 'from then on they go past it; those before do not count', () => {
+    const capture = resolved();
+    send(capture);
+    bgpOf(capture);
+    const frames = send(capture);
+    const details = { expectedFrom: 'bgp', host: HOST.ip, interface: null, packets: 3 };
+    return { capture, expect: [mismatch(FAR, { confidence: 'likely', evidenceFrames: [frames[0] ?? 0, frames[2] ?? 0], details })] };
+  }),
+  twin(KIND, 'frames are sent until BGP names the gateway', 'a router needs a moment to take the new way', () => {
+    const capture = resolved();
+    send(capture);
+    bgpOf(capture);
+    send(capture, { count: 1 });
+    return { capture };
+  }),
+  twin(KIND, 'frames go to the gateway from when BGP names it', 'some follow before it takes the new way', () => {
+    const capture = resolved();
+    send(capture);
+    bgpOf(capture);
+    send(capture, { count: 1 });
+    send(capture, { by: ONE });
+    return { capture };
+  }),
   twin(KIND, 'BGP changes its mind while frames are sent', 'which of them count is not told apart', () => {
     const capture = resolved();
     const [, two] = bgpOf(capture);

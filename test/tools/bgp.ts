@@ -23,6 +23,7 @@ export async function followBgp(capture: Uint8Array, { mostRoutes = 200_000, isO
     packet,
     {
       session: (make) => records.push({ session: make() }),
+      told: () => {},
       route: (make) => records.push({ route: make() }),
       best: (make) => records.push({ best: make() }),
     },

@@ -648,7 +648,7 @@ describe('strangers', () => {
   });
 
   it('that send OPENs are forgotten', () => {
-    const rib = new Rib({ route: () => {}, best: () => {} });
+    const rib = new Rib({ told: () => {}, route: () => {}, best: () => {} });
     const keys = Array.from({ length: 20_000 }, (_, i) => `10.${i >> 8}.${i & 255}.1`);
     for (const key of keys) rib.identify(key, '192.0.2.99', 65_001, B.ip);
     expect(keys.filter((key) => rib.knownRouter(key) !== undefined).length).toBeLessThanOrEqual(4096);

@@ -6,9 +6,10 @@ import { Context } from '../../src/context/context.ts';
 import { hostOf } from '../../src/context/model.ts';
 import { InterfaceRegistry } from '../../src/frame.ts';
 import { RecordStore } from '../../src/track/records.ts';
-import { octets, udp } from '../craft/index.ts';
+import { bgpUpdate, type NetworkPacket, octets, udp } from '../craft/index.ts';
 import { contextOf } from '../scenarios/host-document.ts';
 import { card, Lan } from '../scenarios/stage.ts';
+import { BgpConversation } from '../tools/bgp.ts';
 
 /* Where frames go, in a run that goes on: what the host says of its routes lags behind, and changes. */
 
@@ -48,6 +49,17 @@ function both(): Lan {
   const capture = new Lan();
   for (const gateway of [ONE, TWO]) capture.wait(0.1).resolve(WITNESS, gateway);
   return capture;
+}
+
+/** An established session, which the first one opened. */
+function bgpBetween(capture: Lan, client: typeof HOST, server: typeof HOST): BgpConversation {
+  const isFromClient = (packet: NetworkPacket): boolean => packet.octets[15] === Number(client.ip.split('.')[3]);
+  const path = {
+    wait: (seconds: number) => capture.wait(seconds),
+    send: (packet: NetworkPacket) =>
+      isFromClient(packet) ? capture.unicast(packet, client.mac, server.mac) : capture.unicast(packet, server.mac, client.mac),
+  };
+  return new BgpConversation(path, { ip: client.ip, as: 64_512, id: client.ip }, { ip: server.ip, as: 64_520, id: server.ip }).establish();
 }
 
 async function open(capture: Lan, context: Context): Promise<Analyzer> {
@@ -110,5 +122,18 @@ describe('memory', () => {
     const without = await open(capture, new Context());
     without.read();
     expect(without.trackers.size.gateways).toBe(0);
+  });
+
+  it('is not taken for what no route of BGP told of', async () => {
+    const capture = new Lan();
+    const session = bgpBetween(capture, HOST, ONE);
+    send(capture, ONE, 5);
+    send(capture, ONE, 5, '203.0.113.9');
+    session.say('server', bgpUpdate({ announced: ['198.51.100.0/24'], nextHop: ONE.ip, asPath: [64_520], as4: true }));
+    send(capture, ONE, 5);
+    send(capture, ONE, 5, '203.0.113.9');
+    const analyzer = await open(capture, new Context());
+    analyzer.read();
+    expect(analyzer.trackers.size.gateways).toBe(1);
   });
 });

@@ -26,6 +26,8 @@ const UNICAST = 1;
 const MOST_CLUSTERS = 8;
 
 export interface RibEvents {
+  /** A prefix of unicast that a router was told of for the first time, as far as is known. */
+  told(prefix: string): void;
   route(make: () => BgpRoute): void;
   best(make: () => BestPath): void;
 }
@@ -128,6 +130,7 @@ export class Rib {
     const key = destinationKey(announcement);
     const destination = router.take(key, announcement, stamp);
     const { routes } = destination;
+    if (routes.length === 0 && key === prefix) this.events.told(prefix);
     const at = routes.findIndex((each) => each.from === feed.from && each.session === feed.session && each.pathId === pathId);
     const known = routes[at];
     if (known && known.nextHop === nextHop && isSame(known.attributes, attributes)) {

@@ -41,6 +41,8 @@ const FRAGMENTATION_NEEDED = 4;
 
 export interface BgpEvents {
   session(make: () => BgpSession): void;
+  /** A prefix of unicast that a router was told of for the first time, as far as is known. */
+  told(prefix: string): void;
   route(make: () => BgpRoute): void;
   best(make: () => BestPath): void;
 }
