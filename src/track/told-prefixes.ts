@@ -1,5 +1,4 @@
-import { familyOf, parsePrefix } from '../context/prefix.ts';
-import { ipWords } from '../net/ip.ts';
+import { ipWords, isIpv6Text } from '../net/ip.ts';
 import { IPV6_DESTINATION, type Packet } from '../wire/packet.ts';
 
 /** The first step through an address takes 16 bits of it, each further one 8. */
@@ -30,13 +29,12 @@ export class ToldPrefixes {
 
   /** @param prefix canonical: `192.0.2.0/24`, `2001:db8::/32` */
   add(prefix: string): void {
-    const family = familyOf(prefix);
-    const parsed = parsePrefix(prefix, family);
-    if (!parsed) return;
+    const slash = prefix.indexOf('/');
+    const words = ipWords(prefix.slice(0, slash));
+    const length = Number(prefix.slice(slash + 1));
     if (this.places.length === 0) this.places = new Int32Array(2 * FIRST_PLACES + FIRST_BLOCKS * PLACES);
-    const words = ipWords(parsed.ip);
-    if (family === 4) this.enter(0, [words[3] ?? 0], parsed.length);
-    else this.enter(FIRST_PLACES, words, Math.min(MOST_BITS, parsed.length));
+    if (isIpv6Text(prefix)) this.enter(FIRST_PLACES, words, Math.min(MOST_BITS, length));
+    else this.enter(0, [words[3]], length);
   }
 
   /** Whether one of them holds the destination of the IP packet. */
