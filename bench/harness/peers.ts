@@ -122,11 +122,15 @@ function libpcap(source: string, program: string): Peer[] {
 /** What unpacking alone takes: by the usual program, and by what fluxcap unpacks with. */
 function unpackers(script: string): Peer[] {
   const program = (compression: Compression): Peer => {
-    const [name = '', ...options] = UNPACKING[compression].split(' ');
+    const name = UNPACKING[compression];
     return {
-      name: UNPACKING[compression],
-      command: (capture) =>
-        capture.compression !== compression ? null : isInstalled(name) ? [name, ...options, capture.path] : NOT_INSTALLED,
+      name,
+      command: (capture) => {
+        if (capture.compression !== compression) return null;
+        if (!isInstalled(name.split(' ')[0] ?? '')) return NOT_INSTALLED;
+        // The check before the rounds keeps what a command prints: a gigabyte is too much for it.
+        return ['sh', '-c', `exec ${name} "$1" > /dev/null`, 'sh', capture.path];
+      },
     };
   };
   const library: Peer = {

@@ -1,11 +1,15 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import type { Capture } from '../../bench/harness/captures.ts';
 import { compare, type Runner } from '../../bench/harness/compare.ts';
 import { historyLine } from '../../bench/harness/history.ts';
 import { markdown } from '../../bench/harness/markdown.ts';
-import type { Measured } from '../../bench/harness/measure.ts';
+import { type Measured, Stopwatch } from '../../bench/harness/measure.ts';
 import { optionsOf } from '../../bench/harness/options.ts';
-import { FLUXCAP, type Peer, REFERENCE, TSHARK } from '../../bench/harness/peers.ts';
+import { FLUXCAP, type Peer, peersOf, REFERENCE, TSHARK, UNPACKING } from '../../bench/harness/peers.ts';
 import { type CpuProfile, summarise } from '../../bench/harness/profile.ts';
 import { type Result, tables } from '../../bench/harness/report.ts';
 import { median, spreadOf } from '../../bench/harness/statistics.ts';
@@ -81,6 +85,21 @@ describe('compare', () => {
   it('says who counts other packets than there are', () => {
     const { rows } = compared([peer('wc', { counted: () => 999 })], new Scripted({ wc: [1, 1, 1, 1] }));
     expect(rows[0]?.note).toBe('counts 999 packets');
+  });
+});
+
+describe('programs that unpack', () => {
+  it('leave nothing to be kept of what they unpack, however much it is', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'fluxcap-test-'));
+    try {
+      const path = join(folder, 'capture.gz');
+      writeFileSync(path, gzipSync(Buffer.alloc(100_000_000), { level: 1 }));
+      const gzip = peersOf(['unpackers'], 'bench', folder).find(({ name }) => name === UNPACKING.gz);
+      const { rows } = compare({ ...CAPTURE, path, compression: 'gz' }, gzip ? [gzip] : [], 1, new Stopwatch(folder), () => {});
+      expect(rows.map(({ name, note, rounds }) => [name, note, rounds.length])).toEqual([[UNPACKING.gz, null, 1]]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
 
