@@ -67,6 +67,7 @@ export const gatewayMismatch: FindingKind<GatewayMismatchDetails> = {
     'Rules by mark, user or interface, a socket bound to an interface, NAT: the frame does not show them; where they lead to the gateway that is used, nothing is said.',
     'ARP flux of the gateway: the other MAC is its own (arp-flux).',
     'A route that changed between the capture and the context.',
+    'A route that BGP told just now: frames that end within a second of it are none that ignore it.',
   ],
   remedies: [IS_THERE, FORGET],
   references: ['RFC 792', 'RFC 4861 section 8', 'Linux ip-sysctl: accept_redirects, send_redirects'],
