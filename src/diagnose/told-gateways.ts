@@ -59,11 +59,11 @@ export function compareToTold(sent: Sent, book: Addresses, knowledge: Knowledge)
   if (nextHops.some((ip) => areNeighbours(ip, sent.destination))) return 'right';
   const known = nextHops.flatMap((ip) => book.witnesses(ip).map((witness) => ({ ip, witness })))[0];
   if (!known || known.witness.mac === sent.to) return undefined;
+  if (best && sent.last.at - best.since.at < SETTLED_SEC) return 'early';
   // The same packets go to the gateway as well: somebody passes them on to it, or the route changed.
   const others = gateways.sentElsewhere(sent, true);
   if (others.some(({ to }) => nextHops.some((ip) => book.mayBe(to, ip)))) return undefined;
   const other = book.addressOf(sent.to, sent.from);
-  if (best && sent.last.at - best.since.at < SETTLED_SEC) return 'early';
   const redirect = gateways.redirectFor(sent.source, sent.destination);
   const isWitnessed = known.witness.claim !== undefined && other?.witness.claim !== undefined;
   let confidence: Confidence = isWitnessed && from === 'option' ? 'certain' : 'likely';

@@ -60,8 +60,7 @@ interface Expected {
 
 /**
  * To which MACs hosts send what is for whom: hosts of the context, where it has routes to compare it with; whoever sends to addresses of which the
- * user says how they are reached; speakers of BGP, what is for addresses that some route of BGP told of by then. Only on Ethernet: it alone shows where frames go. Costs nothing
- * without.
+ * user says how they are reached; speakers of BGP, what is for addresses that some route told of by then. Only on Ethernet: it alone shows where frames go. Costs nothing without.
  */
 export class GatewayTracker {
   private readonly redirects = new BoundedMap<string, Redirect>(MOST_REDIRECTS);
