@@ -13,6 +13,7 @@ import { contextSchema } from '../../src/context/schema.ts';
 import { root } from '../tools/captures.ts';
 import { collectingIo } from '../tools/io.ts';
 import { hindranceForNamespaces, Namespace, until } from '../tools/netns.ts';
+import { startWireguard } from '../tools/wireguard-go.ts';
 import { wireguardKeys } from '../tools/wireguard-keys.ts';
 
 /* What `fluxcap context` reads of the machine it runs on, and what happens where programs are missing, old, slow or mad. */
@@ -266,8 +267,7 @@ describe.skipIf(why !== undefined)(`a machine with tunnels${why === undefined ? 
         ['preshared', preshared],
       ] as const)
         writeFileSync(join(namespace.folder, file), `${key}\n`, { mode: 0o600 });
-      namespace.spawn('wireguard-go', ['-f', name], { WG_PROCESS_FOREGROUND: '1' });
-      await until('the tunnel is there', () => spawnSync('ip', ['netns', 'exec', namespace.name, 'wg', 'show', name]).status === 0);
+      await startWireguard(namespace, name);
       namespace.run(
         'wg',
         'set',

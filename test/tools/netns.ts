@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -46,12 +46,15 @@ export class Namespace {
   /** For files; deleted with it. */
   readonly folder: string;
   private readonly children: ChildProcess[] = [];
+  /** Runs the rest of its arguments in it. */
+  private within: readonly string[];
 
   constructor() {
     this.name = `fxlive${process.pid}-${count++}`;
     this.folder = mkdtempSync(join(tmpdir(), `${this.name}-`));
     must('ip', ['netns', 'add', this.name]);
     made.add(this);
+    this.within = ['netns', 'exec', this.name];
     this.ip('link', 'set', 'lo', 'up');
   }
 
@@ -60,14 +63,22 @@ export class Namespace {
     return must('ip', ['-n', this.name, ...args]);
   }
 
+  /** Programs that start from now on have an empty folder of this namespace alone at `path`. */
+  ownFolder(path: string): void {
+    const own = join(this.folder, 'own', path);
+    for (const folder of [own, path]) mkdirSync(folder, { recursive: true });
+    // `ip netns exec` has made a mount namespace by then. -n: mount would note it in /run/mount.
+    this.within = [...this.within, 'sh', '-c', 'mount -n --bind "$1" "$2" && shift 2 && exec "$@"', 'sh', own, path];
+  }
+
   /** Runs a program in it to its end. Throws where that fails. */
   run(program: string, ...args: string[]): string {
-    return must('ip', ['netns', 'exec', this.name, program, ...args]);
+    return must('ip', [...this.within, program, ...args]);
   }
 
   /** Starts a program in it, with standard input and output piped. `ip` becomes the program: its id is that of the child. */
   spawn(program: string, args: readonly string[], more: Readonly<Record<string, string>> = {}): ChildProcess {
-    const child = spawn('ip', ['netns', 'exec', this.name, program, ...args], { env: { ...env, ...more }, cwd: root });
+    const child = spawn('ip', [...this.within, program, ...args], { env: { ...env, ...more }, cwd: root });
     this.children.push(child);
     return child;
   }

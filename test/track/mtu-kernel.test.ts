@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { innerMtu, outerSize, type TunnelShape, tunnelMtuAdvice } from '../../src/track/tunnels/mtu.ts';
 import { hindranceForNamespaces, Namespace, until } from '../tools/netns.ts';
 import { eachPacket } from '../tools/walk.ts';
+import { startWireguard } from '../tools/wireguard-go.ts';
 
 /*
  * What the kernel itself makes of tunnels over a path of 1500 octets: the MTU that it gives the device, the largest packet that it lets
@@ -210,10 +211,8 @@ describe.each([
           [a, 0],
           [b, 1],
         ] as const) {
-          // Control sockets of all namespaces are in one folder: the device has the name of its namespace.
-          const device = `${node.name}w`.slice(-15);
-          node.spawn('wireguard-go', ['-f', device], { WG_PROCESS_FOREGROUND: '1' });
-          await until('the device is there', () => spawnSync('ip', ['netns', 'exec', node.name, 'wg', 'show', device]).status === 0);
+          const device = 'wg0';
+          await startWireguard(node, device);
           const file = join(node.folder, 'key');
           spawnSync('sh', ['-c', 'umask 077; cat >"$0"', file], { input: keys[i]?.secret });
           const there = UNDER[over][1 - i] ?? '';
