@@ -2,8 +2,10 @@
  * `npm run build`: src to dist. The modules are put together into few files, for Node.js takes longer to load four hundred than to analyse a small capture;
  * beside them stand the types, the JSON Schemas of the output, and what `--help` says.
  */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import commonJs from '@rollup/plugin-commonjs';
+import { nodeResolve } from '@rollup/plugin-node-resolve';
 import { rollup } from 'rollup';
 import { must } from './setup.js';
 
@@ -36,7 +38,7 @@ const PIECES = [
   { name: 'analysis', neededBy: ['analysis.js', 'capture/glance.js', 'report/json.js'] },
   { name: 'files', neededBy: ['capture/node/file.js', 'capture/node/unpackers.js'] },
   { name: 'captures', neededBy: ['capture/node/sources.js'] },
-  { name: 'reading', neededBy: ['cli/read.js', 'cli/record-lines.js', 'cli/verdict.js', 'cli/layout.js'] },
+  { name: 'reading', neededBy: ['cli/commands/analyze.js', 'cli/commands/show.js', 'cli/layout.js'] },
 ];
 
 /** The name of the piece that a module goes into. */
@@ -59,13 +61,18 @@ function withAllItNeeds(path, getModuleInfo) {
   return found;
 }
 
-/** Packages stay packages, and what lays out the help stays out: it has been written down. */
-const isLeftOut = (id) => !/^[./]/.test(id) || id.endsWith('/help-of.js');
+/**
+ * Packages that each run needs become part of the pieces: some twenty files less to be found and loaded, a fifteenth of the start. The others stay packages. What lays
+ * out the help stays out, too: it has been written down.
+ */
+const TAKEN_IN = /^(@noble\/hashes|cli-table3|string-width|strip-ansi|ansi-regex|is-fullwidth-code-point|emoji-regex)(\/|$)/;
+const isLeftOut = (id) => (/^[^./\0]/.test(id) && !TAKEN_IN.test(id)) || id.endsWith('/help-of.js');
 
 /** Whoever measures wants to know of which source a line is (bench/harness/sources.ts). The maps are not part of the package. */
 const withMaps = {
   name: 'with-maps',
-  load: (id) => ({ code: readFileSync(id, 'utf8'), map: JSON.parse(readFileSync(`${id}.map`, 'utf8')) }),
+  load: (id) =>
+    id.startsWith(MODULES) ? { code: readFileSync(id, 'utf8'), map: JSON.parse(readFileSync(`${id}.map`, 'utf8')) } : undefined,
 };
 
 /** V8 keeps a text that is ASCII in half the memory, and reads it faster. */
@@ -91,10 +98,21 @@ const entries = {
   },
 };
 
+/** What the packages that were taken in want to be said with them. */
+function licensesOf(files) {
+  const folders = files.flatMap((file) => /^.*\/node_modules\/((?:@[^/]+\/)?[^/]+)(?=\/)/.exec(file)?.[0] ?? []);
+  const texts = [...new Set(folders)].sort().map((folder) => {
+    const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    const license = readdirSync(folder).find((file) => /^licen[cs]e/i.test(file));
+    return `${name} ${version}\n\n${readFileSync(join(folder, license), 'utf8').trim()}\n`;
+  });
+  return `Parts of these packages are in the files beside this one.\n\n${texts.join(`\n${'-'.repeat(80)}\n\n`)}`;
+}
+
 const bundle = await rollup({
   input: [],
   external: isLeftOut,
-  plugins: [entries, withMaps, inAscii],
+  plugins: [entries, withMaps, nodeResolve(), commonJs({ ignore: ['@colors/colors/safe'] }), inAscii],
   onwarn: (warning) => {
     // Within a folder a type and the class that holds it may name each other (test/import-order.test.ts).
     if (warning.code !== 'CIRCULAR_DEPENDENCY') throw new Error(warning.message);
@@ -111,4 +129,5 @@ await bundle.write({
   sourcemapExcludeSources: true,
 });
 await bundle.close();
+writeFileSync('dist/licenses.txt', licensesOf(bundle.watchFiles));
 rmSync(MODULES, { recursive: true });

@@ -7,6 +7,9 @@ const EVERY_MS = 250;
 /** Where lines cannot be redrawn they come this rarely. */
 const EVERY_LINE_MS = 5000;
 
+/** `performance` would have to be loaded for it, in each run. */
+const nowMs = (): number => process.uptime() * 1000;
+
 /** A status line for what takes long: what was read, of how much, and how fast. It reads the clock, which no diagnosis does. */
 export function progressLine(
   io: Io,
@@ -14,11 +17,11 @@ export function progressLine(
   totalBytes: number | null,
 ): { tell: (progress: Progress) => void; end: () => void } {
   const shown = mode === 'always' || (mode === 'auto' && io.errIsTerminal);
-  const started = performance.now();
+  const started = nowMs();
   let last = started + (mode === 'always' ? 0 : FIRST_AFTER_MS) - EVERY_MS;
   return {
     tell: ({ packets, bytes }) => {
-      const now = performance.now();
+      const now = nowMs();
       if (!shown || now - last < (io.status ? EVERY_MS : EVERY_LINE_MS)) return;
       last = now;
       const seconds = (now - started) / 1000;

@@ -2,7 +2,7 @@ import { Readable, type Transform } from 'node:stream';
 import type { ByteSource } from '../source.ts';
 import { portableUnpackers, type Unpacker, type Unpackers } from '../unpack.ts';
 import { StreamSource } from './stream.ts';
-import { UnpackThreads } from './unpack-threads.ts';
+import type { ThreadCompression, UnpackThreads } from './unpack-threads.ts';
 import { ZstdProgram } from './zstd-program.ts';
 
 const SMALLEST_PIECE = 64;
@@ -90,11 +90,17 @@ export const promptUnpackers: Unpackers = { ...portableUnpackers, gzip: gzip(SCA
  * What Node does not unpack itself a program does, or threads do, so that large files are unpacked while their packets are analysed. Node's own zstd (22.15 and
  * newer) gives the first frame of a file only and says nothing of the others, and that of 22 nothing of a file that is cut off.
  */
-export function nodeUnpackers(threads = new UnpackThreads(), program = new ZstdProgram()): Unpackers {
-  const { zstd: portableZstd, lz4 } = portableUnpackers;
+export function nodeUnpackers(given?: UnpackThreads, program = new ZstdProgram()): Unpackers {
+  let threads = given;
+  const unpackInThread = async (packed: ByteSource, compression: ThreadCompression): Promise<ByteSource> => {
+    // Loaded for what is packed only, as zlib is.
+    const { UnpackThreads } = await import('./unpack-threads.ts');
+    threads ??= new UnpackThreads();
+    return threads.unpack(packed, compression) ?? portableUnpackers[compression](packed);
+  };
   return {
-    zstd: (packed) => program.unpack(packed) ?? threads.unpack(packed, 'zstd') ?? portableZstd(packed),
-    lz4: (packed) => threads.unpack(packed, 'lz4') ?? lz4(packed),
+    zstd: (packed) => program.unpack(packed) ?? unpackInThread(packed, 'zstd'),
+    lz4: (packed) => unpackInThread(packed, 'lz4'),
     gzip: gzip(AMPLE),
   };
 }
