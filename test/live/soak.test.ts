@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { trendOf } from '../../bench/live/memory.ts';
 import { type SoakResult, soak } from '../../bench/live/soak.ts';
@@ -25,7 +26,13 @@ const GROWING = 4e6;
 const MOST_OCTETS = 400e6;
 /** All garbage is collected each time, so that none hides what is kept: else it comes and goes in minutes, by tens of megabytes. */
 const NODE_OPTIONS = ['--gc-global', '--max-semi-space-size=4'];
-const MINUTES_OF_PATIENCE_MS = 240_000;
+const MINUTES_OF_PATIENCE_MS = 400_000;
+/**
+ * Where others had more than this part of all processors' time, what is measured is how long a process waits for its turn: it is run again, no longer giving way, and
+ * the least disturbed run counts.
+ */
+const MOST_DISTURBED = 0.6;
+const NICENESSES = [10, 0];
 /** Of the sender: eight clients with a wrong source, four hosts with two addresses each that answer from two cards. */
 const CLIENTS = 8;
 const ADDRESSES = 8;
@@ -36,17 +43,23 @@ describe.skipIf(why !== undefined)(`fluxcap live for a minute under load${why ==
   let result: SoakResult;
 
   beforeAll(async () => {
-    result = await soak({
-      project: root,
-      backend: 'tcpdump',
-      seconds: SECONDS,
-      rate: RATE,
-      newFlowsPerSecond: RATE / 2,
-      incidentsPerSecond: 5,
-      halt: HALT,
-      niceness: 10,
-      nodeOptions: NODE_OPTIONS,
-    });
+    const runs: SoakResult[] = [];
+    for (const niceness of NICENESSES) {
+      const run = await soak({
+        project: root,
+        backend: 'tcpdump',
+        seconds: SECONDS,
+        rate: RATE,
+        newFlowsPerSecond: RATE / 2,
+        incidentsPerSecond: 5,
+        halt: HALT,
+        niceness,
+        nodeOptions: NODE_OPTIONS,
+      });
+      runs.push(run);
+      if (run.disturbedSeconds <= MOST_DISTURBED * availableParallelism() * SECONDS) break;
+    }
+    [result] = runs.sort((a, b) => a.disturbedSeconds - b.disturbedSeconds) as [SoakResult];
   }, MINUTES_OF_PATIENCE_MS);
 
   it('ends by itself, and not before its time', () => {
